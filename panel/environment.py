@@ -1,0 +1,195 @@
+"""Every setting that the environment may hold, read and checked once; the only reader of it."""
+
+import difflib
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+from zoneinfo import available_timezones
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Names that begin like ours but are read elsewhere, before Django starts.
+READ_BY_BOOTSTRAP = {"PANEL_BOOTSTRAP", "PANEL_VENV"}
+
+
+def _split(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+CommaSeparated = BeforeValidator(_split)
+
+
+class Environment(BaseSettings):
+    """The settings of an installation. Each has a default, so that nothing needs to be set."""
+
+    model_config = SettingsConfigDict(case_sensitive=True, frozen=True, env_ignore_empty=True)
+
+    PANEL_DATA_DIR: Path = Field(
+        Path("data"),
+        description="Folder for the embedded database, the broker, mails and generated keys.",
+    )
+    PANEL_URL: str = Field(
+        "http://127.0.0.1:8000",
+        description="Address under which people and scripts reach the panel. With https, cookies "
+        "are sent over TLS only.",
+    )
+    PANEL_HOSTS: Annotated[list[str], NoDecode, CommaSeparated] = Field(
+        [],
+        description="More host names, comma separated, that requests may name. The host of "
+        "`PANEL_URL` and this machine's own names are always accepted.",
+    )
+    PANEL_PROXIES: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="How many of your own proxies stand in front. The caller's address is taken "
+        "that many places from the right of X-Forwarded-For; with 0 the header is ignored.",
+    )
+    PANEL_SECRET_KEY: str = Field(
+        "",
+        description="Key for sessions and remembered credentials, at least 50 characters. "
+        "Without it one is made and kept in the data folder.",
+    )
+    DATABASE_URL: str = Field(
+        "",
+        description="`postgresql://user:password@host:port/name`. Without it: SQLite in the data "
+        "folder.",
+    )
+    REDIS_URL: str = Field(
+        "",
+        description="`redis://host:port/0`, `rediss://…` or `unix:///path`. Without it: the broker "
+        "that `serve` starts.",
+    )
+    PANEL_SMTP_URL: str = Field(
+        "",
+        description="`smtp://user:password@host:587` (STARTTLS where there is a password), or "
+        "`smtps://…` (TLS from the start). Without it mails are written to the data folder.",
+    )
+    PANEL_EMAIL_FROM: str = Field(
+        "SMS panel <sms-panel@localhost>", description="Sender of the panel's mails."
+    )
+    PANEL_ALERT_SENDER: str = Field(
+        "SMSPANEL",
+        pattern=r"^([A-Za-z0-9 .-]{3,11}|[0-9]{3,15})$",
+        description="Sender of alert SMS: 3 to 11 letters and digits, or a number.",
+    )
+    PANEL_TIME_ZONE: str = Field("UTC", description="Time zone of new accounts and of staff.")
+    PANEL_LANGUAGE: str = Field(
+        "en", pattern=r"^[a-z]{2}(-[a-z]{2,4})?$", description="Language of the pages."
+    )
+    PANEL_MAX_PARTS: int = Field(
+        6, ge=1, le=255, description="Most parts that one message may take."
+    )
+    PANEL_CARRIER: Literal["simulator"] = Field(
+        "simulator", description="The carrier that takes messages."
+    )
+    PANEL_SIMULATOR_URL: str = Field(
+        "http://127.0.0.1:8001",
+        description="Where the simulated carrier listens. `serve` chooses a free port itself.",
+    )
+    PANEL_SIMULATOR_SECRET: str = Field(
+        "", description="Secret between panel and simulated carrier. `serve` makes one itself."
+    )
+    CALLBACK_TRUSTED_NETWORKS: Annotated[list[Network], NoDecode, CommaSeparated] = Field(
+        [],
+        description="Networks outside the public internet, comma separated in CIDR form, that "
+        "callbacks may reach all the same.",
+    )
+    PANEL_LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="How much the processes say."
+    )
+
+    @field_validator("PANEL_URL", "PANEL_SIMULATOR_URL")
+    @classmethod
+    def _http_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError("must look like 'https://panel.example'")
+        return url.rstrip("/")
+
+    @field_validator("PANEL_SECRET_KEY")
+    @classmethod
+    def _long_key(cls, key: str) -> str:
+        if key and len(key) < 50:
+            raise ValueError("must have at least 50 characters, or be left out")
+        return key
+
+    @field_validator("DATABASE_URL")
+    @classmethod
+    def _database_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/")):
+            raise ValueError("must look like 'postgresql://user:password@host:5432/name'")
+        return url
+
+    @field_validator("REDIS_URL")
+    @classmethod
+    def _redis_url(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must look like 'redis://host:6379/0' or 'unix:///path/to/socket'")
+        return url
+
+    @field_validator("PANEL_SMTP_URL")
+    @classmethod
+    def _smtp_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            raise ValueError("must look like 'smtp://user:password@mail.example:587'")
+        return url
+
+    @field_validator("PANEL_TIME_ZONE")
+    @classmethod
+    def _time_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("must be a zone of the IANA database, such as 'Europe/Paris'")
+        return name
+
+
+def read() -> Environment:
+    """Read the environment, or end the program with one line for each setting that is wrong.
+
+    An unknown name that begins with PANEL_ is refused too: a misspelt setting would
+    otherwise be ignored in silence.
+    """
+    wrong = list(_misspelt())
+    try:
+        environment = Environment()
+    except ValidationError as invalid:
+        wrong += [
+            f"{error['loc'][0]}: {error['msg'].removeprefix('Value error, ')}"
+            for error in invalid.errors()
+        ]
+    if wrong:
+        sys.exit("The environment has settings that are wrong:\n  " + "\n  ".join(wrong))
+    return environment
+
+
+def _misspelt() -> list[str]:
+    known = set(Environment.model_fields) | READ_BY_BOOTSTRAP
+    lines = []
+    for name in sorted(os.environ):
+        if name.startswith("PANEL_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            lines.append(f"{name}: there is no such setting" + (f"; {near[0]}?" if near else ""))
+    return lines
+
+
+def smtp_settings(url: str) -> dict[str, object]:
+    """Return Django's EMAIL_* settings for a checked `PANEL_SMTP_URL`."""
+    parts = urlsplit(url)
+    return {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp" and bool(parts.password),
+    }

@@ -1,0 +1,66 @@
+"""How the processes log: one line an event, without what must never be written down."""
+
+import logging
+import re
+from typing import Any
+
+import structlog
+import structlog.typing
+
+# Query strings hold passwords and texts; a number may show its last three digits only.
+_QUERY = re.compile(r"\?[^\s\"']*")
+_MSISDN = re.compile(r"\b\d{6,12}(\d{3})\b")
+
+
+def redact(text: str) -> str:
+    """Return a text without query strings and with numbers cut to their last three digits."""
+    return _MSISDN.sub(r"…\1", _QUERY.sub("?…", text))
+
+
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Writes the line of structlog, Django, Celery and libraries alike, redacted as a whole."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """Return the LOGGING setting; structlog and the standard library share one output."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": "panel.logs.RedactingFormatter",
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    structlog.processors.KeyValueRenderer(
+                        key_order=["timestamp", "level", "event"], drop_missing=True
+                    ),
+                ],
+                "foreign_pre_chain": shared,
+            }
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # Django's own handlers would print each line twice.
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
+            "celery": {"level": "WARNING"},
+            "kombu": {"level": "WARNING"},
+            "urllib3": {"level": "ERROR"},
+        },
+    }

@@ -1,0 +1,1 @@
+"""SMS accounts: credits, API users, messages, reports, callbacks and alerts."""

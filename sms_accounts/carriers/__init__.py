@@ -1,0 +1,47 @@
+"""The carriers by name; alone takes their settings from Django and hands them over."""
+
+from functools import lru_cache
+
+from django.conf import settings
+
+from sms_accounts.carriers.base import (
+    Carrier,
+    Dlr,
+    DlrState,
+    MalformedDlr,
+    OutcomeUnknown,
+    Rejected,
+    Submit,
+    TryLater,
+)
+from sms_accounts.carriers.simulator import Simulator
+
+__all__ = [
+    "Carrier",
+    "Dlr",
+    "DlrState",
+    "MalformedDlr",
+    "OutcomeUnknown",
+    "Rejected",
+    "Submit",
+    "TryLater",
+    "UnknownCarrier",
+    "get",
+]
+
+
+class UnknownCarrier(LookupError):
+    """No carrier has this name."""
+
+
+def get(name: str) -> Carrier:
+    """Return the carrier of this name; the same object, and its connections, at every call."""
+    if name != Simulator.name:
+        raise UnknownCarrier(name)
+    return _simulator(settings.SIMULATOR_URL, settings.SIMULATOR_SECRET)
+
+
+# Keyed by the settings themselves, so that a test which changes them gets a carrier of its own.
+@lru_cache(maxsize=8)
+def _simulator(url: str, secret: str) -> Simulator:
+    return Simulator(url=url, secret=secret)

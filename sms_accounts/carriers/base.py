@@ -1,0 +1,85 @@
+"""What every carrier takes, answers and reports; alone names the three ways in which a submit fails."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+DlrState = Literal["enroute", "delivered", "expired", "undeliverable", "rejected", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submit:
+    """One part, on its way to a carrier.
+
+    `reference` is ours and at most 36 characters long; a carrier that sees it again must not
+    put the part on air again. `concat_reference` (0 to 255) is the same for all parts of a
+    message. Number and text stay out of the representation, and so out of error reports.
+    """
+
+    reference: str
+    msisdn: str = field(repr=False)
+    sender: str
+    text: str = field(repr=False)
+    coding: Literal["gsm7", "ucs2"]
+    part: int
+    parts: int
+    concat_reference: int
+    message_class: int | None = None
+    validity: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dlr:
+    """One report of a carrier about one part, in our words.
+
+    At least one of `reference` and `carrier_message_id` is set. `code` is what the carrier
+    itself said, kept as it came.
+    """
+
+    reference: str | None
+    carrier_message_id: str | None
+    state: DlrState
+    ptt: int
+    code: str
+    at: datetime | None
+
+
+class Rejected(Exception):
+    """The carrier refused the part for good: it will never be delivered."""
+
+    def __init__(self, *, code: str, ptt: int) -> None:
+        super().__init__(f"refused with {code}")
+        self.code = code
+        self.ptt = ptt
+
+
+class TryLater(Exception):
+    """The carrier took nothing; the same submit is safe after `wait`, where the carrier said one."""
+
+    def __init__(self, reason: str, *, wait: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class OutcomeUnknown(Exception):
+    """The request may have reached the carrier and no answer came: neither resend nor refund."""
+
+
+class MalformedDlr(Exception):
+    """What came as a report is none, or lacks what makes it one."""
+
+
+class Carrier(Protocol):
+    """What `delivery` and the DLR endpoint know about a carrier."""
+
+    name: str
+
+    def submit(self, submit: Submit) -> str:
+        """Return the carrier's id of the part, or raise Rejected, TryLater or OutcomeUnknown."""
+
+    def parse_dlrs(self, body: bytes, headers: Mapping[str, str]) -> list[Dlr]:
+        """Return the reports in one call of the carrier, in their order, or raise MalformedDlr."""
+
+    def authorised(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether a call with these headers comes from the carrier, in constant time."""

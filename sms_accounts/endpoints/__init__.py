@@ -1,0 +1,1 @@
+"""What machines call: outside words to ours, and back."""

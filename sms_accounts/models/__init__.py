@@ -1,0 +1,38 @@
+"""Tables, constraints and querysets; nothing here speaks HTTP, sends mail or moves credits."""
+
+from sms_accounts.models.account import Account, AlertTexts, Membership
+from sms_accounts.models.activity import Activity
+from sms_accounts.models.alert import Alert, Notification
+from sms_accounts.models.api_user import AddressUse, ApiUser
+from sms_accounts.models.attempt import Attempt, DlrPost, DlrReport
+from sms_accounts.models.callback import Callback, CallbackAttempt
+from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
+from sms_accounts.models.routing import Rate, Sender
+from sms_accounts.models.user import User
+from sms_accounts.models.wallet import LedgerEntry, Wallet
+
+__all__ = [
+    "FINAL",
+    "Account",
+    "Activity",
+    "AddressUse",
+    "Alert",
+    "AlertTexts",
+    "ApiUser",
+    "Attempt",
+    "Callback",
+    "CallbackAttempt",
+    "DlrPost",
+    "DlrReport",
+    "LedgerEntry",
+    "Membership",
+    "Message",
+    "MessageEvent",
+    "Notification",
+    "Rate",
+    "Sender",
+    "State",
+    "Submission",
+    "User",
+    "Wallet",
+]

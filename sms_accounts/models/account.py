@@ -1,0 +1,103 @@
+"""Accounts, who holds them, and the alert texts of each."""
+
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from sms_accounts.models.wallet import Wallet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from sms_accounts.models.user import User
+
+ACCOUNT_NAME = RegexValidator(
+    r"^sms-[a-z0-9]{2,20}-[0-9]{1,4}$",
+    _("An account is named like 'sms-ab12345-1'."),
+)
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(memberships__user_id=user.pk)
+
+    def managed_by(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(
+            memberships__user_id=user.pk,
+            memberships__role__in=[Membership.Role.OWNER, Membership.Role.MANAGER],
+        )
+
+
+class Account(models.Model):
+    """Owns credits, senders, API users and messages."""
+
+    name = models.CharField(_("name"), max_length=32, unique=True, validators=[ACCOUNT_NAME])
+    description = models.CharField(_("description"), max_length=100, blank=True)
+    wallet = models.OneToOneField(Wallet, models.PROTECT, related_name="account")
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    home_country = models.CharField(
+        _("home country"),
+        max_length=2,
+        blank=True,
+        validators=[RegexValidator(r"^[A-Z]{2}$", _("Two capital letters, such as FR."))],
+        help_text=_("National numbers are read as this country's."),
+    )
+    callback_url = models.CharField(_("callback"), max_length=2000, blank=True)
+    created_at = models.DateTimeField(_("added"), auto_now_add=True)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """What a person may do with an account."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", _("Owner")
+        MANAGER = "manager", _("Manager")
+        VIEWER = "viewer", _("Viewer")
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.OWNER)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "user"], name="one_role_per_person_and_account"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.role}"
+
+
+class AlertTexts(models.Model):
+    """The holder's own words for the alerts of an account; the panel's own where switched off."""
+
+    account = models.OneToOneField(Account, models.CASCADE, related_name="alert_texts")
+    email_customised = models.BooleanField(_("own email texts"), default=False)
+    email_from = models.CharField(_("from"), max_length=254, blank=True)
+    email_subject = models.CharField(_("subject"), max_length=150, blank=True)
+    email_body = models.TextField(_("body"), max_length=5000, blank=True)
+    sms_customised = models.BooleanField(_("own SMS text"), default=False)
+    sms_text = models.CharField(_("text"), max_length=70, blank=True)
+
+    class Meta:
+        verbose_name = _("alert texts")
+        verbose_name_plural = _("alert texts")
+
+    def __str__(self) -> str:
+        return f"{self.account_id}"

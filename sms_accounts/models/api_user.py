@@ -1,0 +1,139 @@
+"""API users: who a script is, what it may spend, from where, and whom its alerts go to."""
+
+import ipaddress
+from typing import TYPE_CHECKING, Self
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from sms_accounts.models.account import Account, Membership
+from sms_accounts.models.fields import CreditsField
+from sms_accounts.models.wallet import Wallet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from sms_accounts.models.user import User
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+MOST_RESTRICTIONS = 5
+
+LOGIN = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,39}$",
+    _("1 to 40 letters, digits and . _ @ + - , beginning with a letter or digit."),
+)
+
+
+class ApiUserQuerySet(models.QuerySet["ApiUser"]):
+    def present(self) -> Self:
+        """Those that are not deleted."""
+        return self.filter(deleted_at=None)
+
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        return self.present().filter(account__memberships__user_id=user.pk)
+
+    def managed_by(self, user: "User | AnonymousUser") -> Self:
+        return self.present().filter(
+            account__memberships__user_id=user.pk,
+            account__memberships__role__in=[Membership.Role.OWNER, Membership.Role.MANAGER],
+        )
+
+
+class ApiUser(models.Model):
+    """One script, application or department that sends on behalf of an account."""
+
+    class Support(models.TextChoices):
+        EMAIL = "email", _("Email")
+        SMS = "sms", _("SMS")
+        BOTH = "both", _("Email and SMS")
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="api_users")
+    login = models.CharField(_("ID"), max_length=40, validators=[LOGIN])
+    password = models.CharField(_("password hash"), max_length=128)
+    password_changed_at = models.DateTimeField(_("password changed"))
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+
+    # Who pays. `quota_wallet` is the user's own purse, kept once it was made; `wallet` is the
+    # one that pays now: that purse while there is a quota, else the account's.
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="payers")
+    quota_wallet = models.OneToOneField(
+        Wallet, models.PROTECT, null=True, blank=True, related_name="quota_of"
+    )
+
+    alert_enabled = models.BooleanField(_("alert"), default=False)
+    alert_threshold = CreditsField(_("alert threshold"), null=True, blank=True)
+    alert_support = models.CharField(
+        _("notification"), max_length=5, choices=Support.choices, default=Support.EMAIL
+    )
+    alert_email = models.EmailField(_("email"), max_length=254, blank=True)
+    alert_msisdn = models.CharField(_("number"), max_length=15, blank=True)
+    last_alert_at = models.DateTimeField(_("last alert"), null=True, blank=True)
+
+    # Networks in their canonical form, at most five: ["192.0.2.0/24", "2001:db8::1/128"].
+    restrictions = models.JSONField(_("restrictions"), default=list, blank=True)
+    callback_url = models.CharField(_("callback"), max_length=2000, blank=True)
+
+    created_at = models.DateTimeField(_("added"), auto_now_add=True)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
+
+    objects = ApiUserQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("API user")
+        verbose_name_plural = _("API users")
+        constraints = [
+            models.UniqueConstraint(
+                "account",
+                Lower("login"),
+                condition=models.Q(deleted_at=None),
+                name="api_user_login_unique_in_account",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(alert_enabled=False) | models.Q(alert_threshold__isnull=False),
+                name="enabled_alert_has_a_threshold",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["wallet", "alert_threshold"],
+                condition=models.Q(alert_enabled=True, deleted_at=None),
+                name="thresholds_of_wallet",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.login
+
+    @property
+    def has_quota(self) -> bool:
+        return self.quota_wallet_id is not None and self.wallet_id == self.quota_wallet_id
+
+    def allows(self, address: Address) -> bool:
+        """Say whether http2sms takes this user from an address; no restriction means any."""
+        if not self.restrictions:
+            return True
+        mapped = getattr(address, "ipv4_mapped", None)
+        plain = mapped or address
+        return any(plain in ipaddress.ip_network(network) for network in self.restrictions)
+
+
+class AddressUse(models.Model):
+    """An address from which somebody with a right password called for an API user."""
+
+    api_user = models.ForeignKey(ApiUser, models.CASCADE, related_name="address_uses")
+    address = models.GenericIPAddressField(_("address"), unpack_ipv4=True)
+    accepted_at = models.DateTimeField(_("last accepted"), null=True)
+    refused_at = models.DateTimeField(_("last refused"), null=True)
+    refusals = models.PositiveIntegerField(_("times refused"), default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["api_user", "address"], name="one_row_per_api_user_and_address"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.address

@@ -1,0 +1,194 @@
+"""Submissions, their messages, each message's states, and its attempts at a carrier."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from sms_accounts.models.account import Account
+from sms_accounts.models.api_user import ApiUser
+from sms_accounts.models.fields import CreditsField
+from sms_accounts.models.wallet import Wallet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from sms_accounts.models.user import User
+
+
+class State(models.TextChoices):
+    """The states of SMPP, and our own before and beside them."""
+
+    SCHEDULED = "scheduled", _("Scheduled")
+    QUEUED = "queued", _("Queued")
+    SUBMITTING = "submitting", _("Submitting")
+    ENROUTE = "enroute", _("On its way")
+    DELIVERED = "delivered", _("Delivered")
+    EXPIRED = "expired", _("Expired")
+    UNDELIVERABLE = "undeliverable", _("Undeliverable")
+    REJECTED = "rejected", _("Rejected")
+    UNKNOWN = "unknown", _("Outcome unknown")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+FINAL = frozenset(
+    {
+        State.DELIVERED,
+        State.EXPIRED,
+        State.UNDELIVERABLE,
+        State.REJECTED,
+        State.UNKNOWN,
+        State.CANCELLED,
+    }
+)
+
+# From which states a message may come into each. A queued message may be rejected without
+# being submitted; `queued` follows `submitting` when the carrier took nothing.
+_BEFORE: dict[State, tuple[State, ...]] = {
+    State.QUEUED: (State.SCHEDULED, State.SUBMITTING),
+    State.SUBMITTING: (State.QUEUED,),
+    State.ENROUTE: (State.SUBMITTING, State.ENROUTE),
+    State.CANCELLED: (State.SCHEDULED,),
+} | dict.fromkeys(FINAL - {State.CANCELLED}, (State.QUEUED, State.SUBMITTING, State.ENROUTE))
+
+
+class Submission(models.Model):
+    """One request to send one text to one or many receivers, as it was accepted and paid."""
+
+    class Channel(models.TextChoices):
+        HTTP2SMS = "http2sms", _("http2sms")
+        PANEL = "panel", _("Panel")
+        REST = "rest", _("JSON API")
+        ALERT = "alert", _("Alert")
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="submissions")
+    api_user = models.ForeignKey(ApiUser, models.PROTECT, null=True, related_name="submissions")
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="+")
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel.choices)
+    sender = models.CharField(_("sender"), max_length=15)
+    text = models.TextField(_("text"))
+    coding = models.CharField(_("coding"), max_length=4)
+    parts = models.PositiveSmallIntegerField(_("parts"))
+    message_class = models.PositiveSmallIntegerField(_("class"), null=True, blank=True)
+    tag = models.CharField(_("tag"), max_length=20, blank=True)
+    credits = CreditsField(_("credits"))
+    address = models.GenericIPAddressField(_("from address"), null=True, blank=True)
+    scheduled_at = models.DateTimeField(_("scheduled for"), null=True, blank=True)
+    created_at = models.DateTimeField(_("accepted"))
+
+    class Meta:
+        verbose_name = _("submission")
+        verbose_name_plural = _("submissions")
+        indexes = [models.Index(fields=["account", "-id"], name="submissions_of_account")]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(account__memberships__user_id=user.pk)
+
+    def due(self, now: datetime) -> Self:
+        """Those to submit now that no other worker holds."""
+        return self.filter(state=State.QUEUED, due_at__lte=now).order_by("due_at", "id")
+
+    def abandoned(self, now: datetime) -> Self:
+        """Those whose worker went away between the claim and the carrier's answer."""
+        return self.filter(state=State.SUBMITTING, claimed_until__lt=now)
+
+
+class Message(models.Model):
+    """A text on its way to one number."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="messages")
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="messages")
+    msisdn = models.CharField(_("receiver"), max_length=15)
+    credits = CreditsField(_("credits"))
+    state = models.CharField(_("state"), max_length=13, choices=State.choices, default=State.QUEUED)
+    # Both follow from the state and the carrier's code; see `delivery.py`.
+    ptt = models.PositiveSmallIntegerField(_("ptt"), null=True, blank=True)
+    carrier_code = models.CharField(_("carrier's code"), max_length=40, blank=True)
+    carrier = models.CharField(_("carrier"), max_length=40, blank=True)
+    # The row is the job: what is due, who has it, how often it was tried.
+    due_at = models.DateTimeField(_("due"))
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    state_since = models.DateTimeField(_("in this state since"))
+    submitted_at = models.DateTimeField(_("submitted"), null=True, blank=True)
+    final_at = models.DateTimeField(_("final"), null=True, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        indexes = [
+            models.Index(
+                fields=["due_at", "id"],
+                condition=models.Q(state="queued"),
+                name="messages_due",
+            ),
+            models.Index(
+                fields=["claimed_until"],
+                condition=models.Q(state="submitting"),
+                name="messages_submitting",
+            ),
+            models.Index(fields=["account", "-id"], name="messages_of_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    def advance(
+        self, to: State, *, since: datetime, ptt: int | None = None, code: str = "", cause: str = ""
+    ) -> bool:
+        """Move the message forward to a state; return False if that came too late.
+
+        One conditional UPDATE decides between two who try at once. On the way, a change of
+        ptt counts as a change too (trouble that is being retried); a repetition does not.
+        Final states never change.
+        """
+        rows = Message.objects.filter(pk=self.pk, state__in=_BEFORE[to])
+        if to == State.ENROUTE:
+            rows = rows.exclude(state=State.ENROUTE, ptt=ptt)
+        changes: dict[str, object] = {
+            "state": to,
+            "ptt": ptt,
+            "carrier_code": code[:40],
+            "state_since": since,
+        }
+        if to in FINAL:
+            changes |= {"final_at": since, "claimed_until": None}
+        with transaction.atomic():
+            if not rows.update(**changes):
+                return False
+            MessageEvent.objects.create(
+                message=self, state=to, ptt=ptt, code=code[:40], cause=cause[:200], at=since
+            )
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True
+
+
+class MessageEvent(models.Model):
+    """A state that a message came into, or a note of what came too late to change it."""
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="events")
+    state = models.CharField(_("state"), max_length=13, choices=State.choices, blank=True)
+    ptt = models.PositiveSmallIntegerField(_("ptt"), null=True)
+    code = models.CharField(_("carrier's code"), max_length=40, blank=True)
+    cause = models.CharField(_("cause"), max_length=200, blank=True)
+    at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("message event")
+        verbose_name_plural = _("message events")
+
+    def __str__(self) -> str:
+        return f"{self.state or 'note'} {self.at}"

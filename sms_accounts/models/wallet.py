@@ -1,0 +1,80 @@
+"""Purses of credits and their append-only entries; written by `ledger.py` alone."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from sms_accounts.models.fields import CreditsField
+
+
+class Wallet(models.Model):
+    """A purse: an account's, or that of an API user with a quota."""
+
+    credits = CreditsField(_("credits"), default=0)
+    # The highest alert threshold among the users who pay from here. It spares an ordinary
+    # debit the look for thresholds that it crossed.
+    highest_threshold = CreditsField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(credits__gte=0), name="wallet_never_overdrawn"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.credits}"
+
+
+class LedgerEntry(models.Model):
+    """One movement of credits in or out of one purse."""
+
+    class Kind(models.TextChoices):
+        TOP_UP = "top_up", _("Top-up")
+        CORRECTION = "correction", _("Correction")
+        DEBIT = "debit", _("Messages")
+        REFUND = "refund", _("Refund")
+        QUOTA = "quota", _("Quota")
+        TRANSFER = "transfer", _("Transfer")
+
+    account = models.ForeignKey("Account", models.PROTECT, related_name="ledger_entries")
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="entries")
+    api_user = models.ForeignKey("ApiUser", models.PROTECT, null=True, related_name="+")
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    credits = CreditsField(_("credits"))
+    balance = CreditsField(_("balance after"))
+    submission = models.ForeignKey(
+        "Submission", models.PROTECT, null=True, related_name="ledger_entries"
+    )
+    message = models.ForeignKey("Message", models.PROTECT, null=True, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message"],
+                condition=models.Q(kind="refund"),
+                name="refund_once_per_message",
+            ),
+            models.UniqueConstraint(
+                fields=["submission"],
+                condition=models.Q(kind="debit"),
+                name="debit_once_per_submission",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(credits=0), name="ledger_entry_moves_something"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(balance__gte=0), name="ledger_balance_never_overdrawn"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "-id"], name="ledger_of_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.credits:+}"

@@ -1,0 +1,1 @@
+"""What people open: a function per page, a file per tab."""

@@ -1,0 +1,221 @@
+// What the pages do beyond plain HTML: theme switch, menus, dialogs, copy buttons.
+// Each page works without this file; nothing here knows a rule about SMS.
+"use strict";
+
+// Theme.
+
+const THEMES = ["light", "dark"];
+
+function storedTheme() {
+  try {
+    return localStorage.getItem("theme") || "system";
+  } catch {
+    return "system";
+  }
+}
+
+function showTheme(theme) {
+  if (THEMES.includes(theme)) document.documentElement.dataset.bsTheme = theme;
+  else delete document.documentElement.dataset.bsTheme;
+  for (const button of document.querySelectorAll("[data-theme-choice]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.themeChoice === theme));
+  }
+}
+
+function chooseTheme(theme) {
+  try {
+    if (THEMES.includes(theme)) localStorage.setItem("theme", theme);
+    else localStorage.removeItem("theme");
+  } catch {
+    // Storage may be switched off: the choice then lasts as long as the page.
+  }
+  showTheme(theme);
+}
+
+// Menus: <details class="menu">, which open without script.
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+function placeMenu(menu) {
+  menu.classList.remove("menu-up");
+  const list = menu.querySelector(".menu-list").getBoundingClientRect();
+  const above = menu.getBoundingClientRect().top;
+  menu.classList.toggle("menu-up", list.bottom > window.innerHeight && above > list.height);
+}
+
+function moveInMenu(menu, step) {
+  const items = [...menu.querySelectorAll(".menu-item")];
+  const at = items.indexOf(document.activeElement);
+  const next = at < 0 && step < 0 ? items.length - 1 : at + step;
+  items[(next + items.length) % items.length]?.focus();
+}
+
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (!target.matches("details.menu") || !target.open) return;
+    closeMenus(target);
+    placeMenu(target);
+  },
+  true, // toggle does not bubble
+);
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest?.("details.menu") ?? document.querySelector("details.menu[open]");
+  if (!menu?.open) return;
+  if (event.key === "Escape") {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    moveInMenu(menu, event.key === "ArrowDown" ? 1 : -1);
+  }
+});
+
+// Dialogs: a link or form with data-dialog loads its page into <dialog id="dialog">.
+
+const dialog = document.getElementById("dialog");
+const content = document.getElementById("dialog-content");
+const FIELDS =
+  ".is-invalid, [autofocus], input:not([type=hidden], [readonly]), select, textarea, .btn";
+let opener = null;
+let typed = false;
+let pressedBackdrop = false;
+
+function load(source, method, address) {
+  opener = source.closest("details.menu")?.querySelector("summary") ?? source;
+  closeMenus();
+  htmx.ajax(method, address, { source, target: content, swap: "innerHTML" });
+}
+
+function postThroughHtmx(form, address) {
+  if (form.method !== "post") return;
+  form.setAttribute("hx-post", form.getAttribute("action") || address);
+  form.setAttribute("hx-target", "#dialog-content");
+  form.setAttribute("hx-swap", "innerHTML");
+  form.setAttribute("hx-disabled-elt", "find [type=submit]");
+  htmx.process(form);
+}
+
+function firstField() {
+  // A field with an error goes before the first one.
+  return content.querySelector(".is-invalid") ?? content.querySelector(FIELDS);
+}
+
+function tellFailure() {
+  const notice = document.createElement("p");
+  notice.className = "alert alert-danger";
+  notice.setAttribute("role", "alert");
+  notice.textContent = dialog.dataset.failed;
+  content.querySelector(".alert-danger[role=alert]")?.remove();
+  content.querySelector(".dialog-body")?.prepend(notice);
+}
+
+function mayCloseByAccident() {
+  return !typed && !content.querySelector("[data-keep]");
+}
+
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target !== content) return;
+  typed = detail.requestConfig.verb === "post";
+  for (const form of content.querySelectorAll("form")) {
+    postThroughHtmx(form, detail.pathInfo.finalRequestPath);
+  }
+  if (!dialog.open) dialog.showModal();
+  firstField()?.focus();
+});
+
+for (const name of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(name, ({ detail }) => {
+    if (detail.target !== content) return;
+    if (dialog.open) tellFailure();
+    // The page itself says what is wrong, better than a dialog that does not open.
+    else if (detail.requestConfig.verb === "get") location.assign(detail.pathInfo.finalRequestPath);
+  });
+}
+
+dialog.addEventListener("input", () => {
+  typed = true;
+});
+
+dialog.addEventListener("cancel", (event) => {
+  if (content.querySelector("[data-keep]")) event.preventDefault();
+});
+
+dialog.addEventListener("pointerdown", (event) => {
+  // Text selected by dragging out of a field ends on the backdrop and must not close.
+  pressedBackdrop = event.target === dialog;
+});
+
+dialog.addEventListener("click", (event) => {
+  if (event.target === dialog && pressedBackdrop && mayCloseByAccident()) dialog.close();
+});
+
+dialog.addEventListener("close", () => {
+  const reload = content.querySelector("[data-keep]");
+  content.replaceChildren();
+  typed = false;
+  opener?.focus();
+  // What was shown once came from a change that the page beneath does not show yet.
+  if (reload) location.reload();
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-dialog]");
+  if (!form) return;
+  event.preventDefault();
+  load(form, form.method, form.getAttribute("action") || location.href);
+});
+
+// Copy buttons: data-copy names the element whose value or text is copied.
+
+async function copy(button) {
+  const source = document.querySelector(button.dataset.copy);
+  const text = source.value ?? source.textContent.trim();
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without TLS browsers offer no clipboard: select the text and use the older way.
+    if (source.select) source.select();
+    else getSelection().selectAllChildren(source);
+    document.execCommand("copy");
+    button.focus();
+  }
+  const label = button.querySelector("[data-copy-label]") ?? button;
+  const before = label.textContent;
+  label.textContent = button.dataset.copied;
+  button.disabled = true;
+  setTimeout(() => {
+    label.textContent = before;
+    button.disabled = false;
+  }, 1500);
+}
+
+// One listener for clicks, so that what htmx brings in later works too.
+
+document.addEventListener("click", (event) => {
+  const at = (selector) => event.target.closest(selector);
+  if (!at("details.menu")) closeMenus();
+  if (at("[data-theme-choice]")) {
+    chooseTheme(at("[data-theme-choice]").dataset.themeChoice);
+    closeMenus();
+  }
+  if (at("[data-copy]")) copy(at("[data-copy]"));
+  if (at("[data-dismiss]")) at("[data-dismissable]").remove();
+  // A click that asks for a new tab or window is the browser's.
+  if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (at("[data-dialog-close]") && dialog.open) {
+    event.preventDefault();
+    dialog.close();
+  }
+  if (at("a[data-dialog]")) {
+    event.preventDefault();
+    load(at("a[data-dialog]"), "get", at("a[data-dialog]").getAttribute("href"));
+  }
+});
+
+showTheme(storedTheme());
