@@ -50,7 +50,8 @@ def authenticate(account_name: str, login: str, password: str) -> ApiUser | None
     user = (
         ApiUser.objects.present()
         .select_related("account", "wallet")
-        .filter(account__name=account_name, login=login)
+        # PostgreSQL cannot even be asked for a NUL; nobody has an empty login.
+        .filter(account__name=account_name, login="" if "\0" in login else login)
         .first()
     )
     if user is not None and _remembered.knows(user, password):

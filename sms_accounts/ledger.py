@@ -2,7 +2,9 @@
 
 Each function is to be called in, or opens, one transaction together with whatever is bought.
 Locks are taken in one order, so that nobody waits for somebody who waits for him: first rows
-of API users, then purses, each in the order of their keys.
+of API users, then purses, each in the order of their keys. A debit shares the row of its user
+and never writes it; whoever switches a quota locks that row, but not its key, so that alerts
+and messages of other transactions can go on referring to it.
 """
 
 from collections.abc import Iterable
@@ -209,10 +211,10 @@ def set_quota(
         user = _locked(api_user.pk)
         at = timezone.now()
         account = user.account
-        own_id = user.quota_wallet_id or Wallet.objects.create().pk
+        own_id = user.quota_wallet_id
         wallets = {
             wallet.pk: wallet
-            for wallet in Wallet.objects.select_for_update()
+            for wallet in Wallet.objects.select_for_update(no_key=True)
             .filter(pk__in=[account.wallet_id, own_id])
             .order_by("pk")
         }
@@ -225,11 +227,17 @@ def set_quota(
         if given:
             account_after = _moved(account.wallet_id, -given)
             own_after = _moved(own_id, given)
-            for moved, credits in ((account_after, -given), (own_after, given)):
-                _enter(moved, kind=Kind.QUOTA, credits=credits, api_user=user, by=by, reason=reason)
-        user.quota_wallet_id = own_id
+            for moved in (account_after, own_after):
+                _enter(
+                    moved,
+                    kind=Kind.QUOTA,
+                    account_id=account.pk,
+                    api_user=user,
+                    by=by,
+                    reason=reason,
+                )
         user.wallet_id = account.wallet_id if quota is None else own_id
-        user.save(update_fields=["quota_wallet", "wallet"])
+        user.save(update_fields=["wallet"])
         refresh_threshold_hints(account.wallet_id, own_id)
         # Others who share the account's purse see it fall; this user's own level is what it
         # could spend before and can spend now, whichever purse that was and is.
@@ -241,7 +249,7 @@ def set_quota(
             threshold = user.alert_threshold
             if level <= threshold < spendable_before:
                 Alert.objects.crossed([user], balance=level, at=at)
-    api_user.wallet_id, api_user.quota_wallet_id = user.wallet_id, user.quota_wallet_id
+    api_user.wallet_id = user.wallet_id
 
 
 def refresh_threshold_hints(*wallet_ids: int) -> None:
@@ -250,7 +258,9 @@ def refresh_threshold_hints(*wallet_ids: int) -> None:
     To be called in the transaction that changed who pays from a purse, or a threshold, after
     that change; it locks the purse, so that a debit sees either both changes or none.
     """
-    for wallet in Wallet.objects.select_for_update().filter(pk__in=wallet_ids).order_by("pk"):
+    for wallet in (
+        Wallet.objects.select_for_update(no_key=True).filter(pk__in=wallet_ids).order_by("pk")
+    ):
         highest = (
             ApiUser.objects.present()
             .filter(wallet_id=wallet.pk, alert_enabled=True)
@@ -277,7 +287,7 @@ def wrong_books(wallet_ids: Iterable[int] | None = None) -> list[tuple[int, Deci
 
 def _locked(api_user_id: int) -> ApiUser:
     return (
-        ApiUser.objects.select_for_update(of=("self",))
+        ApiUser.objects.select_for_update(of=("self",), no_key=True)
         .select_related("account")
         .get(pk=api_user_id)
     )

@@ -1,5 +1,6 @@
 """From a request to stored, paid messages: what it costs, and all of it in one transaction."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +22,7 @@ from sms_accounts.models import (
 
 STOP_CLAUSE = "\nSTOP 36184"
 MOST_RECEIVERS = 1000
+LONGEST_TAG = 20
 
 
 class Refused(Exception):
@@ -45,6 +47,10 @@ class TooManyReceivers(Refused):
 
 class TextNotUsable(Refused):
     """The text is empty, too long, or has a character that no handset could show."""
+
+
+class TagNotUsable(Refused):
+    """The tag is too long, or has a character that cannot be stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,13 +99,11 @@ def quote(order: Order) -> Quote:
     """Return what an order costs, without storing anything.
 
     Credits are parts × the rate of the longest matching prefix, for each receiver once. A
-    receiver that is no number, or that no rate covers, is `invalid`. Raises TextNotUsable,
-    TooManyReceivers, NoValidReceiver.
+    receiver that is no number, or that no rate covers, is `invalid`. Raises TooManyReceivers,
+    NoValidReceiver, TextNotUsable, TagNotUsable, whichever is met first in this order.
     """
     if len(order.receivers) > MOST_RECEIVERS:
         raise TooManyReceivers(f"{len(order.receivers)} receivers, at most {MOST_RECEIVERS}")
-    text = order.text + (STOP_CLAUSE if order.stop_clause else "")
-    length = _usable_length(order.text, text, unicode=order.unicode)
     numbers: dict[str, str] = {}
     invalid = []
     for given in order.receivers:
@@ -109,11 +113,17 @@ def quote(order: Order) -> Quote:
             invalid.append(given)
     rates = Rate.objects.for_msisdns(numbers)
     invalid += [given for number, given in numbers.items() if number not in rates]
+    if not rates:
+        raise NoValidReceiver(invalid)
+    text = order.text + (STOP_CLAUSE if order.stop_clause else "")
+    length = _usable_length(order.text, text, unicode=order.unicode)
+    if len(order.tag) > LONGEST_TAG:
+        raise TagNotUsable("is too long")
+    if "\0" in order.tag:
+        raise TagNotUsable("holds a character that cannot be stored")
     credits = {
         number: rates[number].credits * length.parts for number in numbers if number in rates
     }
-    if not credits:
-        raise NoValidReceiver(invalid)
     return Quote(text=text, length=length, credits=credits, invalid=tuple(invalid))
 
 
@@ -135,11 +145,12 @@ def enabled_sender(account: Account, given: str) -> str:
 
     Numeric senders are compared after normalising: 0033…, +33… and 33… are one.
     """
+    if "\0" in given:
+        # PostgreSQL cannot even be asked for it.
+        raise SenderNotEnabled(given)
     wanted = {given}
-    try:
+    with contextlib.suppress(msisdn.NotANumber):
         wanted.add(msisdn.parse(given, home_country=account.home_country))
-    except msisdn.NotANumber:
-        pass
     name = (
         Sender.objects.filter(account=account, name__in=wanted, status=Sender.Status.ENABLED)
         .values_list("name", flat=True)

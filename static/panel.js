@@ -80,8 +80,7 @@ document.addEventListener("keydown", (event) => {
 
 const dialog = document.getElementById("dialog");
 const content = document.getElementById("dialog-content");
-const FIELDS =
-  ".is-invalid, [autofocus], input:not([type=hidden], [readonly]), select, textarea, .btn";
+const FIELD = "input:not([type=hidden], [readonly], :disabled), select, textarea";
 let opener = null;
 let typed = false;
 let pressedBackdrop = false;
@@ -101,9 +100,10 @@ function postThroughHtmx(form, address) {
   htmx.process(form);
 }
 
-function firstField() {
-  // A field with an error goes before the first one.
-  return content.querySelector(".is-invalid") ?? content.querySelector(FIELDS);
+function focusFirst() {
+  const fields = [...content.querySelectorAll(FIELD)];
+  const wrong = fields.find((field) => field.classList.contains("is-invalid"));
+  (wrong ?? fields[0] ?? content.querySelector(".dialog-body .btn"))?.focus();
 }
 
 function tellFailure() {
@@ -126,7 +126,11 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
     postThroughHtmx(form, detail.pathInfo.finalRequestPath);
   }
   if (!dialog.open) dialog.showModal();
-  firstField()?.focus();
+});
+
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  // Not sooner: htmx puts the focus back on the button that was pressed.
+  if (detail.target === content) focusFirst();
 });
 
 for (const name of ["htmx:responseError", "htmx:sendError"]) {

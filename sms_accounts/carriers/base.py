@@ -1,4 +1,4 @@
-"""What every carrier takes, answers and reports; alone names the three ways in which a submit fails."""
+"""What every carrier takes, answers and reports; alone names how a submit fails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class Rejected(Exception):
 
 
 class TryLater(Exception):
-    """The carrier took nothing; the same submit is safe after `wait`, where the carrier said one."""
+    """The carrier took nothing; the same submit is safe later, after `wait` if it said one."""
 
     def __init__(self, reason: str, *, wait: timedelta | None = None) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""The test numbers of the simulated carrier; alone decides, from a number's digits, what becomes of it."""
+"""The test numbers of the simulated carrier; alone decides what becomes of each number."""
 
 import zlib
 from dataclasses import dataclass

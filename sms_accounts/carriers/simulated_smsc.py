@@ -35,6 +35,7 @@ _LANES = 4
 _DLRS_A_CALL = 100
 _SUBMITS_A_PAGE = 1000
 _LONGEST_BODY = 64 * 1024
+_GATHERING = timedelta(milliseconds=20)
 _FIRST_WAIT = timedelta(milliseconds=100)
 _LONGEST_WAIT = timedelta(seconds=5)
 _LONGEST_EARLY = timedelta(seconds=3)
@@ -62,7 +63,7 @@ class SimulatedSmsc:
         self._dlrs = urllib3.PoolManager(
             maxsize=_LANES,
             retries=False,
-            timeout=urllib3.Timeout(connect=3, read=30),
+            timeout=urllib3.Timeout(connect=3, read=8),
             headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
         )
         self._lanes = [_Lane(number, self, dlr_url) for number in range(_LANES)]
@@ -165,6 +166,8 @@ class _Lane:
             if self._smsc.report(self._dlr_url, dlrs):
                 self._smsc.state.forget(dlrs)
                 wait = _FIRST_WAIT
+                # A busy lane gathers what comes next, so that many DLRs share one call.
+                self._smsc.stopping.wait((_GATHERING * min(1, self._smsc.pace)).total_seconds())
                 continue
             self._smsc.stopping.wait(wait.total_seconds())
             wait = min(2 * wait, _LONGEST_WAIT)
@@ -323,7 +326,9 @@ def _read_wire(body: bytes) -> dict[str, Any] | None:
         isinstance(wire.get(name), int) and low <= wire[name] <= 255
         for name, low in (("part", 1), ("parts", 1), ("concat", 0))
     )
-    if not words or not numbers or not wire["to"].isdecimal() or wire["part"] > wire["parts"]:
+    if not words or not numbers or wire["part"] > wire["parts"]:
+        return None
+    if not wire["ref"].isascii() or not (wire["to"].isascii() and wire["to"].isdecimal()):
         return None
     if wire.get("class") not in (None, 0, 1, 2, 3) or not _is_span(wire.get("validity")):
         return None

@@ -102,12 +102,12 @@ class State:
 
         A reference that was taken before answers the same id again and brings no new DLRs.
         """
+        carrier_message_id = secrets.token_hex(8)
         with self._lock, self._db:
-            number, asked, taken_as = self._seen(reference, wire, now)
-            if taken_as:
-                self._db.execute(
-                    "UPDATE submits SET repeated = repeated + 1 WHERE number = ?", (number,)
-                )
+            number, asked, repeated, taken_as = self._seen(
+                reference, wire, _taken_at_once(plan, carrier_message_id), now
+            )
+            if repeated:
                 return Taking(
                     verdict=Verdict.TAKEN_BEFORE, number=number, carrier_message_id=taken_as
                 )
@@ -115,11 +115,11 @@ class State:
                 return Taking(verdict=Verdict.REFUSED, number=number)
             if plan.behaviour is Behaviour.TRY_LATER and asked <= _TIMES_BUSY:
                 return Taking(verdict=Verdict.BUSY, number=number)
-            carrier_message_id = secrets.token_hex(8)
-            self._db.execute(
-                "UPDATE submits SET carrier_message_id = ? WHERE number = ?",
-                (carrier_message_id, number),
-            )
+            if not taken_as:
+                self._db.execute(
+                    "UPDATE submits SET carrier_message_id = ? WHERE number = ?",
+                    (carrier_message_id, number),
+                )
             self._plan_dlrs(number, carrier_message_id, reference, plan, pace, now)
         return Taking(verdict=Verdict.TAKEN, number=number, carrier_message_id=carrier_message_id)
 
@@ -184,15 +184,18 @@ class State:
         }
 
     def _seen(
-        self, reference: str, wire: Mapping[str, Any], now: datetime
-    ) -> tuple[int, int, str | None]:
-        number, asked, taken_as = self._db.execute(
-            "INSERT INTO submits (reference, wire, seen_at) VALUES (?, ?, ?)"
-            " ON CONFLICT (reference) DO UPDATE SET asked = asked + 1"
-            " RETURNING number, asked, carrier_message_id",
-            (reference, json.dumps(wire), now.timestamp()),
+        self, reference: str, wire: Mapping[str, Any], taken_as: str | None, now: datetime
+    ) -> tuple[int, int, int, str]:
+        # One statement for the ordinary case: a carrier is asked thousands of times a second.
+        number, asked, repeated, taken_as = self._db.execute(
+            "INSERT INTO submits (reference, carrier_message_id, wire, seen_at)"
+            " VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (reference) DO UPDATE SET asked = asked + 1,"
+            " repeated = repeated + (carrier_message_id IS NOT NULL)"
+            " RETURNING number, asked, repeated, carrier_message_id",
+            (reference, taken_as, json.dumps(wire), now.timestamp()),
         ).fetchone()
-        return number, asked, taken_as
+        return number, asked, repeated, taken_as or ""
 
     def _plan_dlrs(
         self,
@@ -225,3 +228,9 @@ class State:
                 "DELETE FROM submits WHERE seen_at < ? AND number NOT IN (SELECT submit FROM dlrs)",
                 (before,),
             )
+
+
+def _taken_at_once(plan: Plan, carrier_message_id: str) -> str | None:
+    if plan.behaviour in (Behaviour.REFUSED, Behaviour.TRY_LATER):
+        return None
+    return carrier_message_id

@@ -1,0 +1,1 @@
+"""Checking and converting what was typed; nothing here saves."""

@@ -33,9 +33,6 @@ class AlertQuerySet(models.QuerySet["Alert"]):
             for alert in alerts
             for channel, address in _addresses(alert.api_user)
         )
-        ApiUser.objects.filter(pk__in=[alert.api_user_id for alert in alerts]).update(
-            last_alert_at=at
-        )
         return alerts
 
 
@@ -62,6 +59,7 @@ class Alert(models.Model):
     class Meta:
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
+        indexes = [models.Index(fields=["api_user", "-id"], name="alerts_of_api_user")]
 
     def __str__(self) -> str:
         return f"{self.api_user_id} {self.threshold}"

@@ -31,6 +31,10 @@ class ApiUserQuerySet(models.QuerySet["ApiUser"]):
         """Those that are not deleted."""
         return self.filter(deleted_at=None)
 
+    def with_last_alert(self) -> Self:
+        """Add `last_alert_at`: when the user's alert last fired, or None."""
+        return self.annotate(last_alert_at=models.Max("alerts__crossed_at"))
+
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         return self.present().filter(account__memberships__user_id=user.pk)
 
@@ -55,12 +59,10 @@ class ApiUser(models.Model):
     password_changed_at = models.DateTimeField(_("password changed"))
     is_enabled = models.BooleanField(_("enabled"), default=True)
 
-    # Who pays. `quota_wallet` is the user's own purse, kept once it was made; `wallet` is the
-    # one that pays now: that purse while there is a quota, else the account's.
+    # Who pays. `quota_wallet` is the user's own purse, there from the first day and empty while
+    # there is no quota; `wallet` is the one that pays now: that purse, or the account's.
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="payers")
-    quota_wallet = models.OneToOneField(
-        Wallet, models.PROTECT, null=True, blank=True, related_name="quota_of"
-    )
+    quota_wallet = models.OneToOneField(Wallet, models.PROTECT, related_name="quota_of")
 
     alert_enabled = models.BooleanField(_("alert"), default=False)
     alert_threshold = CreditsField(_("alert threshold"), null=True, blank=True)
@@ -69,7 +71,6 @@ class ApiUser(models.Model):
     )
     alert_email = models.EmailField(_("email"), max_length=254, blank=True)
     alert_msisdn = models.CharField(_("number"), max_length=15, blank=True)
-    last_alert_at = models.DateTimeField(_("last alert"), null=True, blank=True)
 
     # Networks in their canonical form, at most five: ["192.0.2.0/24", "2001:db8::1/128"].
     restrictions = models.JSONField(_("restrictions"), default=list, blank=True)
@@ -108,7 +109,7 @@ class ApiUser(models.Model):
 
     @property
     def has_quota(self) -> bool:
-        return self.quota_wallet_id is not None and self.wallet_id == self.quota_wallet_id
+        return self.wallet_id == self.quota_wallet_id
 
     def allows(self, address: Address) -> bool:
         """Say whether http2sms takes this user from an address; no restriction means any."""

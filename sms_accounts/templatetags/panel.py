@@ -112,7 +112,6 @@ def sort_header(
     ascending = context.get("sort") == column
     descending = context.get("sort") == f"-{column}"
     return {
-        "request": context["request"],
         "label": label,
         "next_sort": f"-{column}" if ascending else column,
         "direction": "ascending" if ascending else "descending" if descending else "",

@@ -1,6 +1,5 @@
 """Runs the simulated carrier until it is told to stop."""
 
-import math
 import signal
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
@@ -13,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sms_accounts.carriers.simulated_smsc import SimulatedSmsc
 from sms_accounts.carriers.simulated_state import StateInUse
+
+_SLOWEST = 1000
 
 
 class Command(BaseCommand):
@@ -93,6 +94,6 @@ def _pace(text: str) -> float:
         pace = float(text)
     except ValueError:
         pace = -1.0
-    if not math.isfinite(pace) or pace < 0:
-        raise ArgumentTypeError("must be a number, 0 or more")
+    if not 0 <= pace <= _SLOWEST:
+        raise ArgumentTypeError(f"must be a number from 0 to {_SLOWEST}")
     return pace

@@ -1,0 +1,86 @@
+"""What happens to an account as a whole: it is opened, gets holders, credits, senders and texts."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from sms_accounts import activity, ledger
+from sms_accounts.models import Account, AlertTexts, Membership, Sender, User, Wallet
+
+
+def open_account(
+    name: str,
+    *,
+    owner: User,
+    by: User | None,
+    credits: Decimal = Decimal(0),
+    senders: tuple[str, ...] = (),
+    description: str = "",
+    time_zone: str = "",
+) -> Account:
+    """Make an account with its purse, owner, first credits and enabled senders, or nothing.
+
+    Raises ValidationError where the name or a sender is not acceptable or the name is taken.
+    """
+    with transaction.atomic():
+        account = Account(
+            name=name,
+            description=description,
+            wallet=Wallet.objects.create(),
+            time_zone=time_zone or settings.TIME_ZONE,
+        )
+        account.full_clean()
+        account.save()
+        Membership.objects.create(account=account, user=owner, role=Membership.Role.OWNER)
+        activity.record(by, "account opened", account, after={"owner": owner.email})
+        if credits:
+            ledger.top_up(account, credits, by=by, reason="Opening credits")
+        for sender in senders:
+            enable_sender(account, sender, by=by)
+    return account
+
+
+def enable_sender(account: Account, name: str, *, by: User | None) -> Sender:
+    """Approve a sender of an account, adding it where it is new; raises ValidationError."""
+    with transaction.atomic():
+        sender = Sender.objects.filter(account=account, name=name).first()
+        if sender is None:
+            sender = Sender(account=account, name=name)
+        if sender.pk and sender.status == Sender.Status.ENABLED:
+            return sender
+        before = sender.status if sender.pk else None
+        sender.status = Sender.Status.ENABLED
+        sender.full_clean()
+        sender.save()
+        activity.record(
+            by,
+            "sender enabled",
+            account,
+            before={"status": before},
+            after={"sender": name, "status": str(sender.status)},
+        )
+    return sender
+
+
+def alert_texts(account: Account) -> AlertTexts:
+    """Return the alert texts of an account; an unsaved row where none were ever set."""
+    return AlertTexts.objects.filter(account=account).first() or AlertTexts(account=account)
+
+
+def set_alert_texts(account: Account, texts: Mapping[str, object], *, by: User | None) -> None:
+    """Store the alert texts of an account; `texts` are checked fields of AlertTexts."""
+    with transaction.atomic():
+        before = alert_texts(account)
+        changed = {name: value for name, value in texts.items() if getattr(before, name) != value}
+        if not changed and before.pk:
+            return
+        AlertTexts.objects.update_or_create(account=account, defaults=dict(texts))
+        activity.record(
+            by,
+            "alert texts changed",
+            account,
+            before={name: getattr(before, name) for name in changed},
+            after=changed,
+        )

@@ -1,0 +1,155 @@
+"""Tells customers' URLs what became of their messages, and logs each attempt."""
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urldefrag, urlencode
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from sms_accounts import codes, outbound
+from sms_accounts.models import Callback, CallbackAttempt
+
+# How many calls one worker has under way, how long one may take, and when a worker that has
+# not come back from its calls is given up.
+WINDOW = 16
+TIMEOUT = timedelta(seconds=10)
+CLAIM = timedelta(minutes=1)
+
+# After a call that failed, the next one follows in so long; after the last, it is given up.
+WAITS = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 60, 300, 1800, 7200, 21600, 43200, 86400, 86400)
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """What came of one call."""
+
+    at: datetime
+    duration: timedelta | None = None
+    status: int | None = None
+    answer: str = ""
+    problem: str = ""
+    is_final: bool = False
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+def call_due() -> int:
+    """Call the URLs that are due, and go on while there are any; return how many were called.
+
+    A slow receiver holds one of this worker's places, not the others: whenever a call ends,
+    the next callback takes its place.
+    """
+    called = 0
+    under_way: dict[Future[_Outcome], Callback] = {}
+    with ThreadPoolExecutor(WINDOW) as pool:
+        while True:
+            for callback in _claim(WINDOW - len(under_way)):
+                under_way[pool.submit(_call, callback.url, _values(callback))] = callback
+            if not under_way:
+                return called
+            ended, _others = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
+            for future in ended:
+                _record(under_way.pop(future), future.result())
+                called += 1
+
+
+def _claim(size: int) -> list[Callback]:
+    """Take callbacks that are due; one whose worker vanished is due again when its claim ends.
+
+    The first call for a change waits until the change before it was called once, so that a
+    receiver hears of them in their order.
+    """
+    if size <= 0:
+        return []
+    now = timezone.now()
+    open_rows = Callback.objects.filter(done_at=None, given_up_at=None)
+    earlier = open_rows.filter(
+        message=OuterRef("message"), url=OuterRef("url"), sequence__lt=OuterRef("sequence"), tries=0
+    )
+    with transaction.atomic():
+        callbacks = list(
+            open_rows.filter(
+                Q(claimed_until=None) | Q(claimed_until__lt=now), ~Exists(earlier), due_at__lte=now
+            )
+            .select_for_update(skip_locked=True, of=("self",), no_key=True)
+            .select_related("account", "message__submission")
+            .order_by("due_at", "id")[:size]
+        )
+        Callback.objects.filter(pk__in=[callback.pk for callback in callbacks]).update(
+            claimed_until=now + CLAIM
+        )
+    return callbacks
+
+
+def _values(callback: Callback) -> list[tuple[str, str]]:
+    """Return what is added to the URL's query; names and forms as the guide gives them."""
+    dlr_id = codes.dlr_id(callback.state, callback.ptt)
+    changed_at = callback.changed_at.astimezone(ZoneInfo(callback.account.time_zone))
+    values = [
+        ("id", str(callback.message_id)),
+        ("ptt", "" if callback.ptt is None else str(callback.ptt)),
+        ("date", f"{changed_at:%Y-%m-%d %H:%M:%S}"),
+        ("description", str(dlr_id)),
+        ("descriptionDlr", codes.DLR_TEXTS[dlr_id]),
+        ("dlr", str(dlr_id)),
+    ]
+    tag = callback.message.submission.tag
+    return [*values, ("tag", tag)] if tag else values
+
+
+def url_with(url: str, values: list[tuple[str, str]]) -> str:
+    """Return a URL with values added; its own query is kept as it is, its fragment dropped."""
+    bare = urldefrag(url).url
+    separator = "" if bare.endswith(("?", "&")) else "&" if "?" in bare else "?"
+    return bare + separator + urlencode(values)
+
+
+def _call(url: str, values: list[tuple[str, str]]) -> _Outcome:
+    """Call a URL once. Runs in a thread of its own and never touches the database."""
+    at = timezone.now()
+    try:
+        answer = outbound.get(
+            url_with(url, values),
+            trusted=settings.CALLBACK_TRUSTED_NETWORKS,
+            timeout=TIMEOUT,
+        )
+    except outbound.NotAllowed:
+        return _Outcome(at=at, problem="This address is not allowed.", is_final=True)
+    except outbound.CallFailed as failed:
+        return _Outcome(at=at, duration=timezone.now() - at, problem=failed.reason.value)
+    return _Outcome(
+        at=at,
+        duration=answer.duration,
+        status=answer.status,
+        answer=answer.body_start.decode("utf-8", "replace").replace("\0", "�")[:500],
+    )
+
+
+@transaction.atomic
+def _record(callback: Callback, outcome: _Outcome) -> None:
+    CallbackAttempt.objects.create(
+        callback=callback,
+        at=outcome.at,
+        duration=outcome.duration,
+        status=outcome.status,
+        problem=outcome.problem[:200],
+        answer=outcome.answer,
+    )
+    now = timezone.now()
+    changes: dict[str, object] = {"claimed_until": None, "tries": callback.tries + 1}
+    if outcome.is_success:
+        changes["done_at"] = now
+    elif outcome.is_final or callback.tries >= len(WAITS):
+        changes["given_up_at"] = now
+    else:
+        changes["due_at"] = now + WAITS[callback.tries]
+    Callback.objects.filter(pk=callback.pk, done_at=None).update(**changes)

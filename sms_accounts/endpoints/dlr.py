@@ -1,0 +1,48 @@
+"""Takes the DLRs that carriers send, and keeps them before anybody understands them."""
+
+import structlog
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from sms_accounts import carriers, reports
+from sms_accounts.tasks import record_dlrs, ring
+
+log = structlog.get_logger(__name__)
+
+
+@csrf_exempt
+@require_POST
+@login_not_required
+def dlr(request: HttpRequest, carrier_name: str) -> HttpResponse:
+    """Answer 200 only once the report is stored; a carrier repeats what got anything else."""
+    try:
+        carrier = carriers.get(carrier_name)
+    except carriers.UnknownCarrier:
+        raise Http404(carrier_name) from None
+    if not carrier.authorised(request.headers):
+        return _said("Not authorised", status=403)
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        return _said("Too long", status=413)
+    except UnreadablePostError:
+        return _said("Ended too early", status=400)
+    try:
+        reports.store_post(carrier.name, body, request.headers.get("Content-Type", ""))
+    except (OperationalError, InterfaceError):
+        log.exception("dlr_without_database", carrier=carrier.name)
+        return _said("Try again later", status=503)
+    ring(record_dlrs)
+    return _said("OK")
+
+
+def _said(text: str, *, status: int = 200) -> HttpResponse:
+    response = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = "10"
+    return response

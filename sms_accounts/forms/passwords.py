@@ -1,0 +1,62 @@
+"""Forms that set an API user's password: for a new user, and for one that exists."""
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from sms_accounts import credentials
+from sms_accounts.forms.layout import laid_out
+from sms_accounts.models.api_user import LOGIN
+
+_AS_TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+
+def _password_field(label: str) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        strip=False,
+        validators=[
+            RegexValidator(
+                rf"\A[A-Za-z0-9]{{{credentials.SHORTEST},{credentials.LONGEST}}}\Z",
+                _("Use 8 to 64 letters and digits, nothing else."),
+            )
+        ],
+        # Shown in clear: it has to be noted for the script, and is never shown again later.
+        widget=forms.TextInput(attrs={**_AS_TYPED, "class": "mono"}),
+        help_text=_(
+            "8 to 64 letters and digits. This one was generated for you; type another if you like."
+        ),
+    )
+
+
+class AddForm(forms.Form):
+    """Login and password of a new API user."""
+
+    login = forms.CharField(
+        label=_("ID"),
+        max_length=40,
+        validators=[LOGIN],
+        error_messages={"max_length": LOGIN.message},
+        widget=forms.TextInput(attrs=_AS_TYPED),
+        help_text=_("The script signs in with it. A word, a number or an e-mail address."),
+    )
+    password = _password_field(_("Password"))
+
+    def __init__(self, data: QueryDict | None) -> None:
+        super().__init__(data, initial={"password": credentials.generate()})
+        self.helper = laid_out("login", "password")
+
+
+class PasswordForm(forms.Form):
+    """A new password for an API user."""
+
+    login = forms.CharField(label=_("ID"), disabled=True, required=False)
+    password = _password_field(_("New password"))
+
+    def __init__(self, data: QueryDict | None, *, login: str) -> None:
+        super().__init__(data, initial={"login": login, "password": credentials.generate()})
+        # A field that is read-only can be reached, read and copied; a disabled one cannot.
+        widget = self.fields["login"].widget
+        widget.attrs |= {"readonly": True}
+        self.helper = laid_out("login", "password")

@@ -1,0 +1,47 @@
+"""What every test gets: forgotten credentials before it, and right books after it."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import caches
+from django.db import connection
+
+from sms_accounts import credentials, ledger
+
+
+@pytest.fixture(autouse=True)
+def forgotten_credentials() -> None:
+    credentials.forget_all()
+
+
+@pytest.fixture(autouse=True)
+def embedded(settings, tmp_path) -> None:
+    """Keep tests off the network and out of the data folder: mail in memory, cache in memory."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.MAIL_DIR = settings.EMAIL_FILE_PATH = tmp_path / "mail"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    caches["default"].clear()
+
+
+@pytest.fixture(autouse=True)
+def right_books(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test that used the database: every purse holds what its entries say."""
+    used = "django_db" in request.keywords or {"db", "transactional_db"} & set(
+        request.fixturenames
+    )
+    if used:
+        request.getfixturevalue(
+            "transactional_db" if _is_transactional(request) else "db"
+        )
+    yield
+    if used and not connection.in_atomic_block:
+        assert ledger.wrong_books() == []
+    elif used and not connection.needs_rollback:
+        assert ledger.wrong_books() == []
+
+
+def _is_transactional(request: pytest.FixtureRequest) -> bool:
+    marker = request.node.get_closest_marker("django_db")
+    return "transactional_db" in request.fixturenames or bool(
+        marker and marker.kwargs.get("transaction")
+    )

@@ -1,0 +1,119 @@
+"""Makes what tests need, with harmless defaults; purses are filled through the ledger."""
+
+import itertools
+from decimal import Decimal
+
+from django.utils import timezone
+
+from sms_accounts import accounts, api_users, ledger, submission
+from sms_accounts.models import Account, ApiUser, Membership, Rate, Submission, User
+
+PASSWORD = "correct horse battery"
+API_PASSWORD = "Secret1234"
+# A number that the simulated carrier delivers to.
+MSISDN = "33639980004"
+SENDER = "Example"
+
+_numbers = itertools.count(1)
+
+
+def make_user(email: str = "", *, staff: bool = False) -> User:
+    email = email or f"person{next(_numbers)}@example.com"
+    return User.objects.create_user(email, PASSWORD, is_staff=staff, is_superuser=staff)
+
+
+def make_account(
+    *,
+    owner: User | None = None,
+    name: str = "",
+    credits: Decimal | int = 200,
+    sender: str = SENDER,
+    time_zone: str = "UTC",
+) -> Account:
+    Rate.objects.get_or_create(prefix="", defaults={"credits": 1})
+    return accounts.open_account(
+        name or f"sms-zz{next(_numbers):05}-1",
+        owner=owner or make_user(),
+        by=None,
+        credits=Decimal(credits),
+        senders=(sender,),
+        time_zone=time_zone,
+    )
+
+
+def make_member(account: Account, role: Membership.Role) -> User:
+    user = make_user()
+    Membership.objects.create(account=account, user=user, role=role)
+    return user
+
+
+def make_api_user(
+    *,
+    account: Account | None = None,
+    login: str = "",
+    password: str = API_PASSWORD,
+    quota: Decimal | int | None = None,
+    threshold: Decimal | int | None = None,
+    support: ApiUser.Support = ApiUser.Support.EMAIL,
+    email: str = "alerts@example.com",
+    msisdn: str = MSISDN,
+    callback: str = "",
+    restrictions: list[str] | None = None,
+) -> ApiUser:
+    user = api_users.add(
+        account or make_account(),
+        login=login or f"script{next(_numbers)}",
+        password=password,
+        by=None,
+    )
+    if quota is not None:
+        ledger.set_quota(user, Decimal(quota), by=None)
+    if threshold is not None:
+        limit = api_users.Limit(
+            enabled=True,
+            threshold=Decimal(threshold),
+            support=support,
+            email=email,
+            msisdn=msisdn,
+        )
+        api_users.set_limit(user, limit, by=None)
+    if callback:
+        api_users.set_callback(user, callback, by=None)
+    if restrictions:
+        api_users.set_restrictions(user, restrictions, by=None)
+    return ApiUser.objects.select_related("account", "wallet").get(pk=user.pk)
+
+
+def make_order(
+    user: ApiUser,
+    *,
+    receivers: list[str] | None = None,
+    text: str = "Hello",
+    sender: str = SENDER,
+    tag: str = "",
+) -> submission.Order:
+    return submission.Order(
+        account=user.account,
+        api_user=user,
+        channel=Submission.Channel.HTTP2SMS,
+        sender=sender,
+        receivers=receivers or [MSISDN],
+        text=text,
+        tag=tag,
+    )
+
+
+def make_submission(user: ApiUser, *, credits: Decimal | int = 1) -> Submission:
+    """A stored submission that nobody has paid yet."""
+    return Submission.objects.create(
+        account=user.account,
+        api_user=user,
+        wallet_id=user.wallet_id,
+        channel=Submission.Channel.HTTP2SMS,
+        sender=SENDER,
+        text="Hello",
+        coding="gsm7",
+        parts=1,
+        credits=credits,
+        created_at=timezone.now(),
+    )

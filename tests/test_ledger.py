@@ -1,0 +1,199 @@
+"""The ledger: purses, entries and crossings."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from sms_accounts import ledger
+from sms_accounts.models import Alert, LedgerEntry, Wallet
+from tests.factories import make_account, make_api_user, make_order, make_submission
+
+pytestmark = pytest.mark.django_db
+
+
+def credits_of(wallet_id: int) -> Decimal:
+    return Wallet.objects.get(pk=wallet_id).credits
+
+
+class TestDebit:
+    def test_takes_the_price_from_the_account_of_a_user_without_quota(self):
+        user = make_api_user(account=make_account(credits=10))
+
+        paid = ledger.debit(user, Decimal("2.50"), submission=make_submission(user))
+
+        assert paid == ledger.Paid(user.account.wallet_id, Decimal("7.50"))
+
+    def test_takes_the_price_from_the_quota_where_there_is_one(self):
+        user = make_api_user(account=make_account(credits=10), quota=4)
+
+        paid = ledger.debit(user, Decimal(1), submission=make_submission(user))
+
+        assert paid == ledger.Paid(user.quota_wallet_id, Decimal(3))
+        assert credits_of(user.account.wallet_id) == 6
+
+    def test_refuses_more_than_the_purse_holds(self):
+        user = make_api_user(account=make_account(credits=10), quota=1)
+
+        with pytest.raises(ledger.InsufficientCredits) as refused:
+            ledger.debit(user, Decimal(2), submission=make_submission(user))
+
+        assert refused.value.available == 1
+        assert refused.value.is_quota
+        assert credits_of(user.wallet_id) == 1
+
+    def test_is_exact_to_the_hundredth_after_many(self):
+        user = make_api_user(account=make_account(credits="1.00"))
+
+        for _ in range(10):
+            ledger.debit(user, Decimal("0.10"), submission=make_submission(user))
+
+        assert credits_of(user.wallet_id) == 0
+
+    def test_finds_the_purse_of_a_quota_switched_meanwhile(self):
+        user = make_api_user(account=make_account(credits=10))
+        ledger.set_quota(user.__class__.objects.get(pk=user.pk), Decimal(5), by=None)
+
+        paid = ledger.debit(user, Decimal(1), submission=make_submission(user))
+
+        assert paid.wallet_id != user.account.wallet_id
+        assert paid.balance == 4
+
+    def test_refuses_a_disabled_user(self):
+        user = make_api_user()
+        user.__class__.objects.filter(pk=user.pk).update(is_enabled=False)
+
+        with pytest.raises(ledger.InsufficientCredits) as refused:
+            ledger.debit(user, Decimal(1), submission=make_submission(user))
+
+        assert refused.value.is_closed
+
+
+class TestQuota:
+    def test_moves_credits_out_of_the_account_as_in_the_guide(self):
+        user = make_api_user(account=make_account(credits=200))
+
+        ledger.set_quota(user, Decimal(150), by=None)
+
+        assert credits_of(user.account.wallet_id) == 50
+        assert credits_of(user.wallet_id) == 150
+
+    @pytest.mark.parametrize(("quota", "left"), [(200, 0), (100, 100), (0, 200), (None, 200)])
+    def test_moves_exactly_the_difference(self, quota, left):
+        user = make_api_user(account=make_account(credits=200), quota=150)
+
+        ledger.set_quota(user, None if quota is None else Decimal(quota), by=None)
+
+        assert credits_of(user.account.wallet_id) == left
+        assert credits_of(user.quota_wallet_id) == (quota or 0)
+        assert user.has_quota == (quota is not None)
+
+    def test_can_be_what_the_account_has_plus_what_the_user_holds(self):
+        user = make_api_user(account=make_account(credits=200), quota=150)
+
+        with pytest.raises(ledger.InsufficientCredits) as refused:
+            ledger.set_quota(user, Decimal("200.01"), by=None)
+
+        assert refused.value.available == 200
+        assert credits_of(user.wallet_id) == 150
+
+
+class TestRefund:
+    def test_goes_back_to_the_purse_that_paid_once(self):
+        from sms_accounts import submission
+
+        user = make_api_user(account=make_account(credits=10), quota=5)
+        message = submission.submit(make_order(user)).submission.messages.get()
+
+        ledger.refund(message, reason="refused")
+
+        assert credits_of(user.wallet_id) == 5
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ledger.refund(message, reason="refused")
+        assert credits_of(user.wallet_id) == 5
+
+    def test_of_a_closed_purse_goes_to_the_account(self):
+        from sms_accounts import submission
+
+        user = make_api_user(account=make_account(credits=10), quota=5)
+        message = submission.submit(make_order(user)).submission.messages.get()
+        ledger.set_quota(user, None, by=None)
+
+        ledger.refund(message, reason="refused")
+
+        assert credits_of(user.account.wallet_id) == 10
+
+
+class TestCrossing:
+    @pytest.mark.parametrize(
+        ("balance", "threshold", "price", "alerts"),
+        [(10, 5, 4, 0), (10, 5, 5, 1), (10, 5, 6, 1), (10, 5, 10, 1), (10, 10, 1, 0), (3, 5, 1, 0)],
+    )
+    def test_alerts_at_or_below_the_threshold_and_only_then(
+        self, balance, threshold, price, alerts
+    ):
+        user = make_api_user(account=make_account(credits=50), quota=balance, threshold=threshold)
+        Alert.objects.all().delete()
+
+        ledger.debit(user, Decimal(price), submission=make_submission(user))
+
+        assert Alert.objects.count() == alerts
+
+    def test_alerts_again_only_after_the_level_was_above(self):
+        user = make_api_user(account=make_account(credits=50), quota=6, threshold=5)
+        ledger.debit(user, Decimal(1), submission=make_submission(user))
+        ledger.debit(user, Decimal(1), submission=make_submission(user))
+        assert Alert.objects.count() == 1
+
+        ledger.set_quota(user, Decimal(8), by=None)
+        ledger.debit(user, Decimal(3), submission=make_submission(user))
+
+        assert Alert.objects.count() == 2
+
+    def test_of_the_account_alerts_each_user_who_shares_it(self):
+        account = make_account(credits=10)
+        first = make_api_user(account=account, threshold=8)
+        make_api_user(account=account, threshold=5)
+        make_api_user(account=account, threshold=2)
+
+        ledger.debit(first, Decimal(6), submission=make_submission(first))
+
+        assert sorted(Alert.objects.values_list("threshold", flat=True)) == [5, 8]
+
+    def test_by_a_quota_for_somebody_else_counts(self):
+        account = make_account(credits=10)
+        make_api_user(account=account, threshold=5)
+
+        make_api_user(account=account, quota=6)
+
+        assert Alert.objects.get().balance == 4
+
+    def test_by_getting_a_quota_below_the_threshold_counts(self):
+        user = make_api_user(account=make_account(credits=10), threshold=5)
+
+        ledger.set_quota(user, Decimal(3), by=None)
+
+        assert Alert.objects.get().balance == 3
+
+
+class TestEntries:
+    def test_tell_kind_sum_and_balance(self):
+        user = make_api_user(account=make_account(credits=10), quota=4)
+        ledger.debit(user, Decimal("1.25"), submission=make_submission(user))
+
+        assert list(
+            LedgerEntry.objects.order_by("id").values_list("kind", "credits", "balance")
+        ) == [
+            ("top_up", 10, 10),
+            ("quota", -4, 6),
+            ("quota", 4, 4),
+            ("debit", Decimal("-1.25"), Decimal("2.75")),
+        ]
+
+    def test_that_do_not_add_up_are_found(self):
+        account = make_account(credits=10)
+        Wallet.objects.filter(pk=account.wallet_id).update(credits=11)
+
+        assert ledger.wrong_books() == [(account.wallet_id, Decimal(11), Decimal(10))]
+
+        Wallet.objects.filter(pk=account.wallet_id).update(credits=10)

@@ -1,0 +1,76 @@
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+STATIC = ROOT / "static"
+VENDOR = STATIC / "vendor"
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+OWN_FILES = [path for path in sorted(STATIC.glob("*")) if path.suffix in {".css", ".js"}]
+
+LISTED = {
+    name: checksum
+    for checksum, name in re.findall(
+        r"^([0-9a-f]{64})  (.+)$", (VENDOR / "README.md").read_text(encoding="utf-8"), re.M
+    )
+}
+
+
+def vendored():
+    files = (path for path in VENDOR.rglob("*") if path.is_file())
+    return {str(path.relative_to(VENDOR)) for path in files} - {"README.md"}
+
+
+class TestVendoredFiles:
+    def test_are_all_listed_with_a_checksum(self):
+        assert vendored() == set(LISTED)
+
+    @pytest.mark.parametrize("name", sorted(LISTED))
+    def test_are_as_listed(self, name):
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == LISTED[name]
+
+    def test_have_their_licence_beside_them(self):
+        folders = [path for path in VENDOR.iterdir() if path.is_dir()]
+
+        assert folders
+        assert all((folder / "LICENSE").is_file() for folder in folders)
+
+    def test_name_no_source_map_that_is_missing(self):
+        for path in VENDOR.rglob("*.min.*"):
+            assert "sourceMappingURL" not in path.read_text(encoding="utf-8"), path
+
+
+class TestTheContentSecurityPolicy:
+    """It allows scripts, styles, fonts and connections of our own only, and nothing inline."""
+
+    @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+    def test_finds_nothing_inline_in_a_template(self, path):
+        page = path.read_text(encoding="utf-8")
+
+        assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)", page)
+        assert not re.search(r"\son[a-z]+=|javascript:|\shx-on|\shx-vals=.js:", page)
+
+    @pytest.mark.parametrize(
+        "path", [*TEMPLATES, *OWN_FILES], ids=lambda path: str(path.relative_to(ROOT))
+    )
+    def test_meets_no_address_of_others(self, path):
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+
+        assert not re.search(r"""(src=|href=|url\(|import )\s*["']?(https?:)?//""", text)
+
+
+class TestIcons:
+    def test_that_templates_name_are_vendored(self):
+        named = {
+            name
+            for path in TEMPLATES
+            for name in re.findall(
+                r'{% icon "([^"]+)" %}|icon_name="([^"]+)"', path.read_text(encoding="utf-8")
+            )
+        }
+
+        assert named
+        for name in filter(None, (part for pair in named for part in pair)):
+            assert (VENDOR / "bootstrap-icons" / f"{name}.svg").is_file(), name
