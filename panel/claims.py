@@ -66,13 +66,18 @@ def kept_port(file: Path) -> int:
 
 
 def kept_secret(file: Path) -> str:
-    """Return the secret in the file, which only its owner may read; make it the first time."""
+    """Return the secret in the file, which only its owner may read; make it the first time.
+
+    Two processes that make it at once agree on one, and a crash never leaves half a secret.
+    """
     if not file.exists():
         partial = file.with_name(f"{file.name}.{os.getpid()}")
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.write(handle, secrets.token_urlsafe(32).encode())
+        os.write(handle, secrets.token_urlsafe(48).encode())
         os.close(handle)
-        partial.replace(file)
+        with suppress(FileExistsError):
+            os.link(partial, file)
+        partial.unlink()
     return file.read_text()
 
 

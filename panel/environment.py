@@ -5,7 +5,7 @@ import ipaddress
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Names that begin like ours but are read elsewhere, before Django starts.
-READ_BY_BOOTSTRAP = {"PANEL_BOOTSTRAP", "PANEL_VENV"}
+READ_BY_BOOTSTRAP = {"PANEL_BOOTSTRAP", "PANEL_VENV", "PANEL_TEST_BROWSER"}
 
 
 def _split(text: object) -> object:
@@ -44,7 +44,7 @@ class Environment(BaseSettings):
     PANEL_HOSTS: Annotated[list[str], NoDecode, CommaSeparated] = Field(
         [],
         description="More host names, comma separated, that requests may name. The host of "
-        "`PANEL_URL` and this machine's own names are always accepted.",
+        "`PANEL_URL` and localhost are always accepted.",
     )
     PANEL_PROXIES: int = Field(
         0,
@@ -98,7 +98,7 @@ class Environment(BaseSettings):
     PANEL_SIMULATOR_SECRET: str = Field(
         "", description="Secret between panel and simulated carrier. `serve` makes one itself."
     )
-    CALLBACK_TRUSTED_NETWORKS: Annotated[list[Network], NoDecode, CommaSeparated] = Field(
+    CALLBACK_TRUSTED_NETWORKS: Annotated[list[Network], NoDecode] = Field(
         [],
         description="Networks outside the public internet, comma separated in CIDR form, that "
         "callbacks may reach all the same.",
@@ -144,6 +144,16 @@ class Environment(BaseSettings):
         if url and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
             raise ValueError("must look like 'smtp://user:password@mail.example:587'")
         return url
+
+    @field_validator("CALLBACK_TRUSTED_NETWORKS", mode="before")
+    @classmethod
+    def _networks(cls, typed: object) -> object:
+        try:
+            return [ipaddress.ip_network(network) for network in cast("list[str]", _split(typed))]
+        except ValueError as wrong:
+            raise ValueError(
+                f"must be networks in CIDR form, such as '10.0.0.0/8,fd00::/8' ({wrong})"
+            ) from None
 
     @field_validator("PANEL_TIME_ZONE")
     @classmethod

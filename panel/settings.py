@@ -10,10 +10,9 @@ from urllib.parse import urlsplit
 import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
-from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
-from panel import environment, logs
+from panel import claims, environment, logs
 
 django_stubs_ext.monkeypatch()
 
@@ -25,22 +24,7 @@ ENVIRONMENT = environment.read()
 DATA_DIR = (BASE_DIR / ENVIRONMENT.PANEL_DATA_DIR).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-
-def _generated_key(path: Path) -> str:
-    """Return the key kept in a file, making it first; two processes at once agree on one."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    partial = path.with_suffix(f".{os.getpid()}")
-    os.close(handle)
-    partial.write_text(get_random_secret_key())
-    partial.chmod(0o600)
-    partial.replace(path)
-    return path.read_text()
-
-
-SECRET_KEY = ENVIRONMENT.PANEL_SECRET_KEY or _generated_key(DATA_DIR / "secret_key")
+SECRET_KEY = ENVIRONMENT.PANEL_SECRET_KEY or claims.kept_secret(DATA_DIR / "secret_key")
 DEBUG = False
 PANEL_URL = ENVIRONMENT.PANEL_URL
 OVER_TLS = PANEL_URL.startswith("https:")
@@ -157,7 +141,13 @@ CACHES = {
 }
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2}
+# No retries: whoever rings holds a request, and a ring is never waited for. A worker that lost
+# its broker has settings of its own for coming back.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "max_retries": 0,
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -250,7 +240,8 @@ USE_THOUSAND_SEPARATOR = False
 # Files that browsers load.
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600

@@ -69,13 +69,16 @@ def alert_texts(account: Account) -> AlertTexts:
     return AlertTexts.objects.filter(account=account).first() or AlertTexts(account=account)
 
 
-def set_alert_texts(account: Account, texts: Mapping[str, object], *, by: User | None) -> None:
-    """Store the alert texts of an account; `texts` are checked fields of AlertTexts."""
+def set_alert_texts(account: Account, texts: Mapping[str, object], *, by: User | None) -> bool:
+    """Store the alert texts of an account; return whether anything changed.
+
+    `texts` are checked fields of AlertTexts.
+    """
     with transaction.atomic():
         before = alert_texts(account)
         changed = {name: value for name, value in texts.items() if getattr(before, name) != value}
-        if not changed and before.pk:
-            return
+        if not changed:
+            return False
         AlertTexts.objects.update_or_create(account=account, defaults=dict(texts))
         activity.record(
             by,
@@ -84,3 +87,4 @@ def set_alert_texts(account: Account, texts: Mapping[str, object], *, by: User |
             before={name: getattr(before, name) for name in changed},
             after=changed,
         )
+    return True

@@ -109,10 +109,15 @@ def alert_due() -> int:
     """
     attempted = 0
     while (notification := _claim()) is not None:
-        if notification.channel == Notification.Channel.SMS:
-            _send_sms(notification)
-        else:
-            _send_email(notification)
+        try:
+            if notification.channel == Notification.Channel.SMS:
+                _send_sms(notification)
+            else:
+                _send_email(notification)
+        except Exception:
+            # Logged and counted as a try; the next one goes on.
+            log.exception("alert_failed", notification=notification.pk)
+            _put_back(notification, _("The panel could not send this."))
         attempted += 1
     return attempted
 
@@ -170,7 +175,7 @@ def _send_email(notification: Notification) -> None:
 
 
 def _put_back(notification: Notification, problem: str) -> None:
-    log.warning("alert_mail_failed", notification=notification.pk, problem=problem[:200])
+    log.warning("alert_put_back", notification=notification.pk, problem=problem[:200])
     if notification.tries >= len(WAITS):
         _end(notification, Notification.State.GIVEN_UP, note=problem)
         return

@@ -1,11 +1,14 @@
 """Tells customers' URLs what became of their messages, and logs each attempt."""
 
+from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urldefrag, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -14,9 +17,12 @@ from django.utils import timezone
 from sms_accounts import codes, outbound
 from sms_accounts.models import Callback, CallbackAttempt
 
-# How many calls one worker has under way, how long one may take, and when a worker that has
-# not come back from its calls is given up.
+log = structlog.get_logger(__name__)
+
+# How many calls one worker has under way, how many of one URL before others come first, how
+# long one may take, and when a worker that has not come back from its calls is given up.
 WINDOW = 16
+OF_ONE_URL = 4
 TIMEOUT = timedelta(seconds=10)
 CLAIM = timedelta(minutes=1)
 
@@ -45,30 +51,37 @@ class _Outcome:
 def call_due() -> int:
     """Call the URLs that are due, and go on while there are any; return how many were called.
 
-    A slow receiver holds one of this worker's places, not the others: whenever a call ends,
-    the next callback takes its place.
+    A slow receiver with many callbacks holds a few of this worker's places, not all: whenever
+    a call ends, callbacks of other receivers take its place.
     """
     called = 0
     under_way: dict[Future[_Outcome], Callback] = {}
     with ThreadPoolExecutor(WINDOW) as pool:
         while True:
-            for callback in _claim(WINDOW - len(under_way)):
-                under_way[pool.submit(_call, callback.url, _values(callback))] = callback
+            while claimed := _claim(WINDOW - len(under_way), but_not=_busy(under_way.values())):
+                for callback in claimed:
+                    under_way[pool.submit(_call, callback)] = callback
             if not under_way:
                 return called
             ended, _others = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
             for future in ended:
-                _record(under_way.pop(future), future.result())
+                _record(under_way.pop(future), _outcome(future))
                 called += 1
 
 
-def _claim(size: int) -> list[Callback]:
-    """Take callbacks that are due; one whose worker vanished is due again when its claim ends.
+def _busy(under_way: Collection[Callback]) -> list[str]:
+    calls = Counter(callback.url for callback in under_way)
+    return [url for url, count in calls.items() if count >= OF_ONE_URL]
 
-    The first call for a change waits until the change before it was called once, so that a
-    receiver hears of them in their order.
+
+def _claim(places: int, *, but_not: Collection[str]) -> list[Callback]:
+    """Take a few callbacks that are due, but not of some URLs.
+
+    One whose worker vanished is due again when its claim ends. The first call for a change
+    waits until the change before it was called once, so that a receiver hears of them in their
+    order.
     """
-    if size <= 0:
+    if places <= 0:
         return []
     now = timezone.now()
     open_rows = Callback.objects.filter(done_at=None, given_up_at=None)
@@ -80,9 +93,10 @@ def _claim(size: int) -> list[Callback]:
             open_rows.filter(
                 Q(claimed_until=None) | Q(claimed_until__lt=now), ~Exists(earlier), due_at__lte=now
             )
+            .exclude(url__in=but_not)
             .select_for_update(skip_locked=True, of=("self",), no_key=True)
             .select_related("account", "message__submission")
-            .order_by("due_at", "id")[:size]
+            .order_by("due_at", "id")[: min(places, OF_ONE_URL)]
         )
         Callback.objects.filter(pk__in=[callback.pk for callback in callbacks]).update(
             claimed_until=now + CLAIM
@@ -108,22 +122,22 @@ def _values(callback: Callback) -> list[tuple[str, str]]:
 
 def url_with(url: str, values: list[tuple[str, str]]) -> str:
     """Return a URL with values added; its own query is kept as it is, its fragment dropped."""
-    bare = urldefrag(url).url
+    bare = url.partition("#")[0]
     separator = "" if bare.endswith(("?", "&")) else "&" if "?" in bare else "?"
     return bare + separator + urlencode(values)
 
 
-def _call(url: str, values: list[tuple[str, str]]) -> _Outcome:
+def _call(callback: Callback) -> _Outcome:
     """Call a URL once. Runs in a thread of its own and never touches the database."""
     at = timezone.now()
     try:
         answer = outbound.get(
-            url_with(url, values),
+            url_with(callback.url, _values(callback)),
             trusted=settings.CALLBACK_TRUSTED_NETWORKS,
             timeout=TIMEOUT,
         )
-    except outbound.NotAllowed:
-        return _Outcome(at=at, problem="This address is not allowed.", is_final=True)
+    except outbound.NotAllowed as refused:
+        return _Outcome(at=at, problem=refused.refusal.value, is_final=True)
     except outbound.CallFailed as failed:
         return _Outcome(at=at, duration=timezone.now() - at, problem=failed.reason.value)
     return _Outcome(
@@ -132,6 +146,15 @@ def _call(url: str, values: list[tuple[str, str]]) -> _Outcome:
         status=answer.status,
         answer=answer.body_start.decode("utf-8", "replace").replace("\0", "�")[:500],
     )
+
+
+def _outcome(call: Future[_Outcome]) -> _Outcome:
+    try:
+        return call.result()
+    except Exception:
+        # Logged and counted as a try; the other calls go on.
+        log.exception("callback_failed")
+        return _Outcome(at=timezone.now(), problem="The panel could not make this call.")
 
 
 @transaction.atomic

@@ -6,10 +6,11 @@ stored, then the carrier is spoken to, then what it answered is recorded.
 
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
@@ -17,6 +18,8 @@ from django.utils import timezone
 
 from sms_accounts import carriers, gsm, reports, settling
 from sms_accounts.models import Attempt, Message, MessageEvent, State
+
+log = structlog.get_logger(__name__)
 
 # How many messages are under way to the carrier at once, and how long a worker may take for
 # them before others may conclude that it is gone.
@@ -46,24 +49,35 @@ class _Answer:
 
 
 def deliver_due(*, most: int | None = None) -> int:
-    """Hand all messages that are due to the carrier, or the first `most`; return how many."""
+    """Hand all messages that are due to the carrier, or the first `most`; return how many.
+
+    A message that the carrier keeps waiting holds one place of the window, not the others.
+    """
     note_abandoned()
     carrier = carriers.get(settings.CARRIER)
-    done = 0
+    claimed = 0
+    under_way: dict[Future[list[_Answer]], Message] = {}
     with ThreadPoolExecutor(WINDOW) as pool:
-        while most is None or done < most:
-            size = WINDOW if most is None else min(WINDOW, most - done)
-            claimed = _claim(carrier.name, size)
-            if not claimed:
-                break
-            jobs = [
-                (message, pool.submit(_hand_over, carrier, message, attempts))
-                for message, attempts in claimed
-            ]
-            for message, job in jobs:
-                _record_answers(message.pk, job.result())
-            done += len(claimed)
-    return done
+        while True:
+            # Not for each place that falls free: one claim for several costs one transaction.
+            free = WINDOW - len(under_way) if len(under_way) <= WINDOW // 2 else 0
+            size = free if most is None else min(free, most - claimed)
+            for message, attempts in _claim(carrier.name, size) if size else []:
+                under_way[pool.submit(_hand_over, carrier, message, attempts)] = message
+                claimed += 1
+            if not under_way:
+                return claimed
+            ended, _others = wait(under_way, return_when=FIRST_COMPLETED)
+            for job in ended:
+                _record_job(under_way.pop(job), job)
+
+
+def _record_job(message: Message, job: Future[list[_Answer]]) -> None:
+    try:
+        _record_answers(message.pk, job.result())
+    except Exception:
+        # Logged; what the carrier answered for others counts.
+        log.exception("answers_not_recorded", message=message.pk)
 
 
 def _claim(carrier_name: str, size: int) -> list[tuple[Message, list[Attempt]]]:
@@ -82,10 +96,11 @@ def _claim(carrier_name: str, size: int) -> list[tuple[Message, list[Attempt]]]:
             carrier=carrier_name,
         )
         retried = [message.pk for message in messages if message.tries]
-        taken = set(
-            Attempt.objects.filter(message_id__in=retried, outcome=Outcome.TAKEN).values_list(
-                "message_id", "part"
-            )
+        # A part whose answer never came may be on air: it is not handed over again either.
+        away = set(
+            Attempt.objects.filter(
+                message_id__in=retried, outcome__in=[Outcome.TAKEN, Outcome.UNANSWERED]
+            ).values_list("message_id", "part")
         )
         claimed = [
             (
@@ -99,7 +114,7 @@ def _claim(carrier_name: str, size: int) -> list[tuple[Message, list[Attempt]]]:
                         started_at=now,
                     )
                     for part in range(1, message.submission.parts + 1)
-                    if (message.pk, part) not in taken
+                    if (message.pk, part) not in away
                 ],
             )
             for message in messages

@@ -121,6 +121,11 @@ def debit(
             f" AND deleted_at IS NULL AND is_enabled {_share_lock()})"
         )
         moved = _update(condition, [payer.pk], -credits)
+        if moved is None:
+            # The statement may have waited for a quota being switched, and then have looked
+            # at what the new purse held before. It has locked the user: who asks again sees
+            # what the purse holds now, and no other switch comes between.
+            moved = _update(condition, [payer.pk], -credits)
     else:
         moved = _move(payer.wallet_id, -credits)
     if moved is None:

@@ -1,15 +1,23 @@
 """DLRs: what carriers send is kept as it came, then understood and applied to its message."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import structlog
-from django.db import transaction
+from django.db import OperationalError, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from sms_accounts import carriers, settling
 from sms_accounts.models import FINAL, Attempt, DlrPost, DlrReport
 
 log = structlog.get_logger(__name__)
+
+# How old a report may be that is still looked at for an attempt stored since.
+LEFT_OVER = timedelta(days=3)
+
+# As the index of these ids has it; a database takes that index only where it is asked for.
+_HAS_ID = ~Q(carrier_message_id="")
 
 
 def store_post(carrier_name: str, body: bytes, content_type: str) -> DlrPost:
@@ -23,15 +31,18 @@ def store_post(carrier_name: str, body: bytes, content_type: str) -> DlrPost:
 
 
 def record_dlrs() -> int:
-    """Read all stored DLR posts in their order; return how many."""
+    """Read all stored DLR posts in their order and apply their reports; return how many."""
     done = 0
-    while _read_next_post():
+    while (report_ids := _read_next_post()) is not None:
+        for report_id in report_ids:
+            _apply(report_id)
         done += 1
-    return done
+    return done + _apply_left_over()
 
 
 @transaction.atomic
-def _read_next_post() -> bool:
+def _read_next_post() -> list[int] | None:
+    """Store what the next post reports; return the ids, or None if there is no post to read."""
     post = (
         DlrPost.objects.filter(read_at=None)
         .select_for_update(skip_locked=True)
@@ -39,23 +50,31 @@ def _read_next_post() -> bool:
         .first()
     )
     if post is None:
-        return False
+        return None
+    reports: list[DlrReport] = []
     try:
         dlrs = carriers.get(post.carrier).parse_dlrs(
             bytes(post.body), {"Content-Type": post.content_type}
         )
+        reports = _store_reports(post, dlrs)
     except carriers.MalformedDlr as malformed:
         log.warning("dlr_not_understood", post=post.pk, carrier=post.carrier)
         post.problem = str(malformed)[:200]
-    else:
-        _store_reports(post, dlrs)
+    except OperationalError:
+        # The database is at fault and not the post, which stays to be read again.
+        raise
+    except Exception as unforeseen:
+        # Logged and kept; the next post goes on.
+        log.exception("dlr_not_read", post=post.pk, carrier=post.carrier)
+        post.problem = f"Could not be read: {type(unforeseen).__name__}"
     post.read_at = timezone.now()
     post.save(update_fields=["read_at", "problem"])
-    return True
+    return [report.pk for report in reports]
 
 
-def _store_reports(post: DlrPost, dlrs: Sequence[carriers.Dlr]) -> None:
-    reports = DlrReport.objects.bulk_create(
+@transaction.atomic
+def _store_reports(post: DlrPost, dlrs: Sequence[carriers.Dlr]) -> list[DlrReport]:
+    return DlrReport.objects.bulk_create(
         DlrReport(
             post=post,
             carrier=post.carrier,
@@ -69,12 +88,46 @@ def _store_reports(post: DlrPost, dlrs: Sequence[carriers.Dlr]) -> None:
         )
         for dlr in dlrs
     )
-    matched = [(report, attempt) for report in reports if (attempt := _attempt_of(report))]
-    # Messages are locked in the order of their keys, as everywhere.
-    for report, attempt in sorted(matched, key=lambda pair: (pair[1].message_id, pair[0].pk)):
+
+
+def _apply(report_id: int) -> bool:
+    """Apply a report to its part, if that is known; return whether it was.
+
+    Each in a transaction of its own: whoever holds two messages and a purse may wait for
+    somebody who holds a third and waits for the purse.
+    """
+    report = DlrReport.objects.get(pk=report_id)
+    attempt = _attempt_of(report)
+    if attempt is None:
+        log.warning("dlr_unmatched", carrier=report.carrier, report=report.pk)
+        return False
+    try:
         record_dlr(report, attempt)
-    if len(matched) < len(reports):
-        log.warning("dlr_unmatched", carrier=post.carrier, count=len(reports) - len(matched))
+    except Exception:
+        # Logged; left over for the next run, and others go on.
+        log.exception("dlr_not_applied", report=report.pk)
+        return False
+    return True
+
+
+def _apply_left_over() -> int:
+    """Apply reports that are stored but not applied although their attempt is there.
+
+    Their reader was killed, or the report and the carrier's id were stored at the same moment
+    and neither side saw the other.
+    """
+    return sum(_apply(pk) for pk in _left_over().values_list("pk", flat=True)[:500])
+
+
+def _left_over() -> QuerySet[DlrReport]:
+    attempts = Attempt.objects.filter(carrier=OuterRef("carrier"))
+    by_reference = attempts.filter(reference=OuterRef("reference"))
+    by_id = attempts.filter(_HAS_ID, carrier_message_id=OuterRef("carrier_message_id"))
+    return DlrReport.objects.filter(
+        Exists(by_reference) | Exists(by_id),
+        attempt=None,
+        received_at__gte=timezone.now() - LEFT_OVER,
+    ).order_by("id")
 
 
 def _attempt_of(report: DlrReport) -> Attempt | None:
@@ -82,24 +135,29 @@ def _attempt_of(report: DlrReport) -> Attempt | None:
     attempts = Attempt.objects.filter(carrier=report.carrier)
     if report.reference and (found := attempts.filter(reference=report.reference).first()):
         return found
-    if not report.carrier_message_id:
-        return None
-    return attempts.filter(carrier_message_id=report.carrier_message_id).order_by("-id").first()
+    return _attempts_by_id(report).order_by("-id").first()
+
+
+def _attempts_by_id(report: DlrReport) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(
+        _HAS_ID, carrier=report.carrier, carrier_message_id=report.carrier_message_id
+    )
 
 
 @transaction.atomic
 def record_dlr(report: DlrReport, attempt: Attempt) -> None:
     """Apply a report to its part and to the message; what came too late is kept as a note."""
     message = settling.locked(attempt.message_id)
-    DlrReport.objects.filter(pk=report.pk).update(attempt=attempt)
+    if not DlrReport.objects.filter(pk=report.pk, attempt=None).update(attempt=attempt):
+        return
     part = Attempt.objects.get(pk=attempt.pk)
     if part.state in FINAL:
         if report.state != part.state or report.ptt != part.ptt:
             settling.note(message, f"Report came too late: {report.code}", report.received_at)
         return
     changes = {"state": report.state, "ptt": report.ptt, "code": report.code}
-    if part.outcome == Attempt.Outcome.UNANSWERED:
-        # Whoever reports on a part has taken it.
+    if part.outcome != Attempt.Outcome.TAKEN:
+        # Whoever reports on a part has taken it, also if it said to try later.
         changes |= {"outcome": Attempt.Outcome.TAKEN, "answered_at": report.received_at}
         if report.carrier_message_id:
             changes["carrier_message_id"] = report.carrier_message_id

@@ -38,6 +38,9 @@ def settle(message: Message, *, at: datetime) -> None:
         # Trouble that is being retried is news; that a part is on its way is the ordinary case.
         ptt = max((part.ptt for part in waiting if part.ptt in RETRIED), default=ACCEPTED)
         _advance(message, State.ENROUTE, at=at, ptt=ptt, code=waiting[-1].code)
+    elif not failed and len(taken) < len(parts):
+        # A part that is still here goes out with the next try.
+        return
     elif not failed:
         _advance(message, State.DELIVERED, at=at, ptt=DELIVERED, code=parts[-1].code)
     elif all(part.state == State.REJECTED or part.outcome == Outcome.NOT_SENT for part in parts):

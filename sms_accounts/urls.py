@@ -1,9 +1,33 @@
 """The URLs of the app: what machines call, and what people open."""
 
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
 
-from sms_accounts.endpoints import health
+from sms_accounts.endpoints import dlr, health, http2sms
+from sms_accounts.views import accounts, alert_texts, api_user_settings, api_users, mail
+
+api_user_pages: list[URLPattern | URLResolver] = [
+    path("password/", api_user_settings.api_user_password, name="api-user-password"),
+    path("quota/", api_user_settings.api_user_quota, name="api-user-quota"),
+    path("limit/", api_user_settings.api_user_limit, name="api-user-limit"),
+    path("restrictions/", api_user_settings.api_user_restrictions, name="api-user-restrictions"),
+    path("callback/", api_user_settings.api_user_callback, name="api-user-callback"),
+    path("enabled/", api_users.api_user_enabled, name="api-user-enabled"),
+    path("delete/", api_users.api_user_delete, name="api-user-delete"),
+]
+account_pages: list[URLPattern | URLResolver] = [
+    path("", accounts.account, name="account"),
+    path("api-users/", api_users.api_users, name="api-users"),
+    path("api-users/add/", api_users.api_user_add, name="api-user-add"),
+    path("api-users/<int:pk>/", include(api_user_pages)),
+    path("alerts/", alert_texts.alert_texts, name="alert-texts"),
+]
 
 urlpatterns = [
+    path("cgi-bin/sms/http2sms.cgi", http2sms.http2sms, name="http2sms"),
+    path("http2sms", http2sms.http2sms),
+    path("dlr/<slug:carrier_name>/", dlr.dlr, name="dlr"),
     path("healthz/", health.healthz, name="healthz"),
+    path("", accounts.accounts, name="accounts"),
+    path("sms/<slug:name>/", include(account_pages)),
+    path("mail/", mail.mail, name="mail"),
 ]

@@ -125,6 +125,7 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
   for (const form of content.querySelectorAll("form")) {
     postThroughHtmx(form, detail.pathInfo.finalRequestPath);
   }
+  showCounts(content);
   if (!dialog.open) dialog.showModal();
 });
 
@@ -175,6 +176,30 @@ document.addEventListener("submit", (event) => {
   load(form, form.method, form.getAttribute("action") || location.href);
 });
 
+// Live counts: data-count is the most characters that the text of a field may have.
+
+function showCount(field) {
+  let count = field.parentElement.querySelector(".count");
+  if (!count) {
+    count = document.createElement("output");
+    count.className = "count";
+    count.htmlFor = field.id;
+    field.after(count);
+  }
+  // By characters, as the server counts: an emoji is one.
+  const has = [...field.value].length;
+  count.textContent = `${has} / ${field.dataset.count}`;
+  count.toggleAttribute("data-over", has > Number(field.dataset.count));
+}
+
+function showCounts(within) {
+  for (const field of within.querySelectorAll("[data-count]")) showCount(field);
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (target.matches("[data-count]")) showCount(target);
+});
+
 // Copy buttons: data-copy names the element whose value or text is copied.
 
 async function copy(button) {
@@ -222,4 +247,5 @@ document.addEventListener("click", (event) => {
   }
 });
 
+showCounts(document);
 showTheme(storedTheme());

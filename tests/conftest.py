@@ -19,6 +19,8 @@ def embedded(settings, tmp_path) -> None:
     """Keep tests off the network and out of the data folder: mail in memory, cache in memory."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     settings.MAIL_DIR = settings.EMAIL_FILE_PATH = tmp_path / "mail"
+    # Else each test's client would look through all static files before its first request.
+    settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     caches["default"].clear()
 

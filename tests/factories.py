@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from sms_accounts import accounts, api_users, ledger, submission
-from sms_accounts.models import Account, ApiUser, Membership, Rate, Submission, User
+from sms_accounts.models import Account, Alert, ApiUser, Membership, Message, Rate, Submission, User
 
 PASSWORD = "correct horse battery"
 API_PASSWORD = "Secret1234"
@@ -117,3 +117,22 @@ def make_submission(user: ApiUser, *, credits: Decimal | int = 1) -> Submission:
         credits=credits,
         created_at=timezone.now(),
     )
+
+
+def make_message(
+    *, user: ApiUser | None = None, text: str = "Hello", msisdn: str = MSISDN, tag: str = ""
+) -> Message:
+    """A message that is stored, paid and due."""
+    order = make_order(user or make_api_user(), receivers=[msisdn], text=text, tag=tag)
+    return submission.submit(order).submission.messages.get()
+
+
+def make_long_message(*, parts: int, user: ApiUser | None = None) -> Message:
+    """A message that takes so many parts on air."""
+    return make_message(user=user, text="x" * (100 if parts == 1 else 153 * parts))
+
+
+def make_alert(user: ApiUser, *, balance: Decimal | int = 4) -> Alert:
+    """A crossing of the user's threshold, with its notifications due."""
+    [alert] = Alert.objects.crossed([user], balance=Decimal(balance), at=timezone.now())
+    return alert

@@ -62,15 +62,11 @@ class TestTheContentSecurityPolicy:
 
 
 class TestIcons:
-    def test_that_templates_name_are_vendored(self):
-        named = {
-            name
-            for path in TEMPLATES
-            for name in re.findall(
-                r'{% icon "([^"]+)" %}|icon_name="([^"]+)"', path.read_text(encoding="utf-8")
-            )
-        }
+    def named(self):
+        pages = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES)
+        return set(re.findall(r"""(?:{% icon |icon_name=)["']([^"']+)["']""", pages))
 
-        assert named
-        for name in filter(None, (part for pair in named for part in pair)):
-            assert (VENDOR / "bootstrap-icons" / f"{name}.svg").is_file(), name
+    def test_are_those_that_templates_name(self):
+        vendored_icons = {path.stem for path in (VENDOR / "bootstrap-icons").glob("*.svg")}
+
+        assert vendored_icons == self.named()

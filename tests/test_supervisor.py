@@ -80,6 +80,8 @@ class Running:
         )
 
     def line_with(self, text):
+        assert self.process.stdout
+        assert self.process.stderr
         for line in self.process.stdout:
             if text in line:
                 return line

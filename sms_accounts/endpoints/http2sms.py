@@ -158,9 +158,9 @@ def _response(answer: Answer, content_type: str) -> HttpResponse:
     return response
 
 
-def _told(value: str, shape: "re.Pattern[str]") -> str:
+def _told(value: str, shape: str | re.Pattern[str]) -> str:
     # What has another shape may be anything, also a whole query string with its password.
-    return value if shape.fullmatch(value) else "?"
+    return value if re.fullmatch(shape, value) else "?"
 
 
 # From bytes to words.
@@ -286,7 +286,7 @@ def _understood(said: _Said) -> _Options:
         raise _NotSent(202, f"Invalid {said.contradicted}: it came twice with different values")
     if said.get("contentType").lower() not in {"", *FORMATS}:
         raise _NotSent(202, f"Invalid contentType, it should be one of {', '.join(FORMATS)}")
-    if not ACCOUNT_NAME.regex.fullmatch(said.get("account")):
+    if not re.fullmatch(ACCOUNT_NAME.regex, said.get("account")):
         raise _NotSent(202, "Invalid smsAccount, it should look like 'sms-ab1234-1'")
     options = _Options(
         stop_clause=not _chosen(said, "noStop", _FLAGS),

@@ -22,7 +22,9 @@ class EnabledForm(forms.Form):
     """
 
     enabled = forms.TypedChoiceField(
-        choices=[("1", "1"), ("0", "0")], coerce=lambda value: value == "1", widget=forms.HiddenInput
+        choices=[("1", "1"), ("0", "0")],
+        coerce=lambda value: value == "1",
+        widget=forms.HiddenInput,
     )
 
     def __init__(self, data: QueryDict | None, *, enable: bool) -> None:

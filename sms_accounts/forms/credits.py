@@ -3,16 +3,14 @@
 from decimal import Decimal
 
 from django import forms
-from django.utils.functional import Promise
+from django_stubs_ext import StrOrPromise
 
 from sms_accounts.models.fields import MOST_CREDITS
 
 _CODES = ("invalid", "min_value", "max_value", "max_decimal_places")
 
 
-def credits_field(
-    label: str | Promise, *, least: int, accepted: str | Promise
-) -> forms.DecimalField:
+def credits_field(label: StrOrPromise, *, least: int, accepted: StrOrPromise) -> forms.DecimalField:
     """Return a field for credits from `least`, with at most two decimals; it may be empty.
 
     `accepted` is said of whatever is not such a number.

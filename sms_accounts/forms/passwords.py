@@ -4,6 +4,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from sms_accounts import credentials
 from sms_accounts.forms.layout import laid_out
@@ -12,7 +13,7 @@ from sms_accounts.models.api_user import LOGIN
 _AS_TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
-def _password_field(label: str) -> forms.CharField:
+def _password_field(label: StrOrPromise) -> forms.CharField:
     return forms.CharField(
         label=label,
         strip=False,

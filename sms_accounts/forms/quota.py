@@ -2,12 +2,11 @@
 
 from decimal import Decimal
 
+from crispy_bootstrap5.bootstrap5 import Switch
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-
-from crispy_bootstrap5.bootstrap5 import Switch
 
 from sms_accounts.forms.credits import credits_field
 from sms_accounts.forms.layout import laid_out

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -80,10 +81,12 @@ def _serve(place: Place, *, with_demo: bool) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that cannot show a letter of a log line is no reason to stop.
         sys.stdout.reconfigure(errors="replace")
+    if _set("DATABASE_URL"):
+        _require_database()
+    if _set("REDIS_URL"):
+        _require_broker()
     with Supervisor(sys.stdout, directory=settings.BASE_DIR, width=children.WIDTH) as supervisor:
-        if _set("REDIS_URL"):
-            _require_broker()
-        else:
+        if not _set("REDIS_URL"):
             claims.private_folder(place.broker_socket.parent)
             broker = children.broker(place)
             supervisor.start(broker)
@@ -91,11 +94,13 @@ def _serve(place: Place, *, with_demo: bool) -> None:
         made = supervisor.call(partial(_prepare_database, with_demo=with_demo))
         web = children.web(place)
         supervisor.start(web)
+        # Before the rest, which would take the processors from it: what scripts send meanwhile
+        # waits in the database.
+        supervisor.wait_until_ready(web)
         if not _set("PANEL_SIMULATOR_URL"):
             supervisor.start(children.carrier(place))
         for worker in children.workers(place):
             supervisor.start(worker)
-        supervisor.wait_until_ready(web)
         supervisor.show(_banner(children.environment(place)["PANEL_URL"], made))
         supervisor.watch()
 
@@ -108,6 +113,18 @@ def _require_broker() -> None:
             f"REDIS_URL: nobody answers at {address.hostname or address.path}. Start Redis or "
             "Valkey there, or leave REDIS_URL out to have one started."
         )
+
+
+def _require_database() -> None:
+    # The pool of connections would try for long, and not say why it gave up.
+    try:
+        psycopg.connect(_set("DATABASE_URL"), connect_timeout=5).close()
+    except psycopg.Error as refused:
+        reason = str(refused).partition("\n")[0]
+        raise claims.Refused(
+            f"DATABASE_URL: {reason}. Start PostgreSQL there and make the database, or leave "
+            "DATABASE_URL out to use SQLite."
+        ) from None
 
 
 def _prepare_database(*, with_demo: bool) -> Demo | None:

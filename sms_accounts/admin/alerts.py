@@ -1,0 +1,51 @@
+"""The staff's pages of alerts and their notifications; read only."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from sms_accounts.models import Alert, Notification
+
+
+class NotificationInline(ReadOnlyInline[Notification, Alert]):
+    model = Notification
+    fields = ("channel", "address", "state", "tries", "due_at", "done_at", "note", "submission")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
+        return super().get_queryset(request).select_related("submission")
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin[Alert]):
+    list_display = ("crossed_at", "account", "api_user", "threshold", "balance")
+    list_select_related = ("account", "api_user")
+    search_fields = ("=account__name", "=api_user__login")
+    search_help_text = _("Whole name of an account, or whole login")
+    fields = ("crossed_at", "account", "api_user", "threshold", "balance")
+    inlines = (NotificationInline,)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin[Notification]):
+    list_display = ("id", "account", "channel", "address", "state", "tries", "due_at", "done_at")
+    list_filter = ("state", "channel")
+    list_select_related = ("alert__account", "alert__api_user")
+    search_fields = ("=address", "=alert__account__name")
+    search_help_text = _("Whole address, or whole name of an account")
+    fields = (
+        "alert",
+        "channel",
+        "address",
+        "state",
+        "tries",
+        "due_at",
+        "done_at",
+        "note",
+        "submission",
+    )
+
+    @admin.display(description=_("account"))
+    def account(self, notification: Notification) -> str:
+        return notification.alert.account.name

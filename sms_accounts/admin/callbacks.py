@@ -1,0 +1,79 @@
+"""The staff's pages of callbacks and of each call that was made; read only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, as_key
+from sms_accounts.models import Callback, CallbackAttempt
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    """What became of a callback."""
+
+    title = _("outcome")
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("waiting", _("Waiting")), ("done", _("Done")), ("given_up", _("Given up"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Callback]) -> QuerySet[Callback]:
+        chosen = {
+            "waiting": Q(done_at=None, given_up_at=None),
+            "done": Q(done_at__isnull=False),
+            "given_up": Q(given_up_at__isnull=False),
+        }
+        return queryset.filter(chosen.get(self.value() or "", Q()))
+
+
+class CallbackAttemptInline(ReadOnlyInline[CallbackAttempt, Callback]):
+    model = CallbackAttempt
+    fields = ("at", "duration", "status", "problem", "answer")
+
+
+@admin.register(Callback)
+class CallbackAdmin(ReadOnlyAdmin[Callback]):
+    list_display = (
+        "message",
+        "account",
+        "api_user",
+        "state",
+        "ptt",
+        "tries",
+        "due_at",
+        "done_at",
+        "given_up_at",
+    )
+    list_filter = (OutcomeFilter,)
+    list_select_related = ("message", "account", "api_user")
+    search_fields = ("url",)
+    search_help_text = _("Id of a message, or name of an account")
+    fields = (
+        "message",
+        "account",
+        "api_user",
+        "url",
+        "sequence",
+        "state",
+        "ptt",
+        "changed_at",
+        "tries",
+        "due_at",
+        "done_at",
+        "given_up_at",
+    )
+    inlines = (CallbackAttemptInline,)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Callback], search_term: str
+    ) -> tuple[QuerySet[Callback], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        wanted = Q(account__name=term.lower())
+        if (key := as_key(term)) is not None:
+            wanted |= Q(message_id=key)
+        return queryset.filter(wanted), False

@@ -1,0 +1,46 @@
+"""The staff's pages of ledger entries and of changes to accounts; read only."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from sms_accounts.admin.base import ReadOnlyAdmin
+from sms_accounts.models import Activity, LedgerEntry
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
+    list_display = (
+        "created_at",
+        "account",
+        "api_user",
+        "kind",
+        "credits",
+        "balance",
+        "reason",
+        "by",
+    )
+    list_filter = ("kind",)
+    list_select_related = ("account", "api_user", "by")
+    search_fields = ("=account__name", "=api_user__login", "reason")
+    search_help_text = _("Whole name of an account, whole login, or words of the reason")
+    fields = (
+        "created_at",
+        "account",
+        "api_user",
+        "kind",
+        "credits",
+        "balance",
+        "submission",
+        "message",
+        "reason",
+        "by",
+    )
+
+
+@admin.register(Activity)
+class ActivityAdmin(ReadOnlyAdmin[Activity]):
+    list_display = ("at", "account", "api_user", "action", "by")
+    list_select_related = ("account", "api_user", "by")
+    search_fields = ("=account__name", "=api_user__login", "=by__email", "action")
+    search_help_text = _("Whole name of an account, whole login or e-mail address, or action")
+    fields = ("at", "account", "api_user", "action", "by", "before", "after")

@@ -1,0 +1,91 @@
+"""Recomputes every purse, submission and refund from what it is made of; changes nothing."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from sms_accounts import ledger
+from sms_accounts.management.commands._answers import all_or_nothing, answer
+from sms_accounts.models import LedgerEntry, Message, Submission, Wallet
+from sms_accounts.models.fields import CreditsField
+
+
+class Command(BaseCommand):
+    help = (
+        "Check that every purse holds what its entries add up to, that each submission was paid "
+        "once for the price of its messages, and that each refund gave back what the message "
+        "cost. Prints the result as one JSON line, and fails where something is off."
+    )
+
+    def handle(self, *args: Any, **_: Any) -> None:
+        with all_or_nothing():
+            differences = [*_purses(), *_submissions(), *_refunds()]
+            line = answer(
+                ok=not differences,
+                wallets=Wallet.objects.count(),
+                entries=LedgerEntry.objects.count(),
+                submissions=Submission.objects.count(),
+                differences=differences,
+            )
+        self.stdout.write(line)
+        if differences:
+            told = "; ".join(
+                f"{found['what']}: {found['is']} instead of {found['should_be']}"
+                for found in differences
+            )
+            raise CommandError(f"The books are wrong: {told}.")
+
+
+def _difference(what: str, found: Decimal, expected: Decimal) -> dict[str, object]:
+    return {"what": what, "is": found, "should_be": expected}
+
+
+def _purses() -> Iterable[dict[str, object]]:
+    wrong = ledger.wrong_books()
+    wallets = Wallet.objects.select_related("account", "quota_of__account").in_bulk(
+        [wallet_id for wallet_id, _held, _added in wrong]
+    )
+    for wallet_id, held, added in wrong:
+        yield _difference(_name(wallets[wallet_id]), held, added)
+
+
+def _name(wallet: Wallet) -> str:
+    if hasattr(wallet, "account"):
+        return f"purse of {wallet.account.name}"
+    if hasattr(wallet, "quota_of"):
+        return f"purse of {wallet.quota_of.login} in {wallet.quota_of.account.name}"
+    return f"purse {wallet.pk} of nobody"
+
+
+def _submissions() -> Iterable[dict[str, object]]:
+    messages = Message.objects.filter(submission=OuterRef("pk")).values("submission")
+    debits = LedgerEntry.objects.filter(
+        submission=OuterRef("pk"), kind=LedgerEntry.Kind.DEBIT
+    ).values("submission")
+    submissions = Submission.objects.annotate(price=_added(messages), paid=_added(debits))
+    for submission in submissions.exclude(credits=F("price")).order_by("pk"):
+        yield _difference(
+            f"price of submission {submission.pk}", submission.credits, submission.price
+        )
+    # A debit is stored as what it takes away.
+    for submission in submissions.exclude(paid=-F("credits")).order_by("pk"):
+        yield _difference(
+            f"debit of submission {submission.pk}", -submission.paid, submission.credits
+        )
+
+
+def _added(rows: QuerySet[Any, Any]) -> Coalesce:
+    added = rows.annotate(added=Sum("credits", output_field=CreditsField())).values("added")
+    return Coalesce(Subquery(added), 0, output_field=CreditsField())
+
+
+def _refunds() -> Iterable[dict[str, object]]:
+    refunds = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.REFUND)
+    wrong = refunds.exclude(credits=F("message__credits")).select_related("message")
+    for entry in wrong.order_by("pk"):
+        cost = entry.message.credits if entry.message else Decimal(0)
+        yield _difference(f"refund of message {entry.message_id}", entry.credits, cost)

@@ -1,0 +1,104 @@
+"""What the pages of one account share: finding it, its header, its time zone, the way back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from sms_accounts.models import Account, ApiUser, User, Wallet
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A section of an account."""
+
+    label: str
+    url: str
+    is_current: bool
+
+
+def who(request: HttpRequest) -> User:
+    """Return the person who is signed in, which every page but a few requires."""
+    if not isinstance(request.user, User):
+        raise TypeError("The page is open to nobody in particular.")
+    return request.user
+
+
+def visible_account(request: HttpRequest, name: str) -> Account:
+    """Return an account of this person; somebody else's does not exist."""
+    accounts = Account.objects.visible_to(request.user).select_related("wallet")
+    return get_object_or_404(accounts, name=name)
+
+
+def managed_account(request: HttpRequest, name: str) -> Account:
+    """Return an account that this person may change."""
+    accounts = Account.objects.managed_by(request.user).select_related("wallet")
+    return get_object_or_404(accounts, name=name)
+
+
+def managed_api_user(request: HttpRequest, name: str, pk: int) -> ApiUser:
+    """Return an API user of an account that this person may change."""
+    api_users = ApiUser.objects.managed_by(request.user).select_related("account__wallet", "wallet")
+    return get_object_or_404(api_users, account__name=name, pk=pk)
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """Return what a form is bound to: nothing, unless the form was sent."""
+    return request.POST if request.method == "POST" else None
+
+
+def show(
+    request: HttpRequest, template: str, account: Account, context: Mapping[str, object]
+) -> HttpResponse:
+    """Draw a page of an account, with all moments in the account's time zone."""
+    with timezone.override(ZoneInfo(account.time_zone)):
+        return render(request, template, {"account": account, **context})
+
+
+def header(account: Account, *, current: str) -> dict[str, object]:
+    """Return what the header of an account shows; `current` is the URL name of the tab."""
+    held = Wallet.objects.filter(quota_of__account=account).aggregate(held=Sum("credits"))["held"]
+    tabs = [("api-users", _("API users"))]
+    return {
+        "credits_left": account.wallet.credits,
+        "credits_held": held or Decimal(0),
+        "tabs": [
+            Tab(label, reverse(name, args=[account.name]), is_current=name == current)
+            for name, label in tabs
+        ],
+    }
+
+
+def back_to_list(request: HttpRequest, account: Account) -> str:
+    """Return where a dialog leads back: the list as it was searched, sorted and paged.
+
+    `next` may name nothing but that list, whatever a link from elsewhere put there.
+    """
+    listing = reverse("api-users", args=[account.name])
+    path, _mark, query = request.GET.get("next", "").partition("?")
+    if path != listing or not query:
+        return listing
+    return f"{listing}?{QueryDict(query).urlencode()}"
+
+
+def and_back(request: HttpRequest) -> str:
+    """Return the query string by which a dialog finds back to this very page."""
+    return urlencode({"next": request.get_full_path()})
+
+
+def told(request: HttpRequest, back: str, text: str, *, changed: bool = True) -> HttpResponse:
+    """Go back with a message of what changed, or that nothing did."""
+    if changed:
+        messages.success(request, text)
+    else:
+        messages.info(request, _("Nothing was changed: it was like that already."))
+    return redirect(back)

@@ -1,0 +1,40 @@
+"""The first page: the accounts of whoever signed in."""
+
+from decimal import Decimal
+
+from django.db.models import Count, F, Q, Sum, Value
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from sms_accounts.models import Account
+from sms_accounts.models.fields import CreditsField
+from sms_accounts.views.account_page import visible_account
+
+
+@require_safe
+def accounts(request: HttpRequest) -> HttpResponse:
+    """List the person's accounts; with only one, go straight to it."""
+    present = Q(api_users__deleted_at=None)
+    found = list(
+        Account.objects.visible_to(request.user)
+        .annotate(
+            credits_left=F("wallet__credits"),
+            credits_held=Coalesce(
+                Sum("api_users__quota_wallet__credits"),
+                Value(Decimal(0), output_field=CreditsField()),
+            ),
+            users=Count("api_users", filter=present),
+        )
+        .order_by("name")
+    )
+    if len(found) == 1:
+        return redirect("account", found[0].name)
+    return render(request, "sms/accounts/list.html", {"accounts": found})
+
+
+@require_safe
+def account(request: HttpRequest, name: str) -> HttpResponse:
+    """Lead to the first section of an account."""
+    return redirect("api-users", visible_account(request, name).name)

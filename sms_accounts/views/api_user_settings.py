@@ -1,0 +1,167 @@
+"""The dialogs of one API user: password, quota, limit, restrictions, callback."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce, Greatest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from sms_accounts import api_users, ledger, tasks
+from sms_accounts.forms.callback import CallbackForm
+from sms_accounts.forms.limit import LimitForm
+from sms_accounts.forms.passwords import PasswordForm
+from sms_accounts.forms.quota import QuotaForm
+from sms_accounts.forms.restrictions import RestrictionsForm
+from sms_accounts.models import AddressUse, ApiUser
+from sms_accounts.templatetags.panel import shown_credits
+from sms_accounts.views.account_page import (
+    back_to_list,
+    managed_api_user,
+    posted,
+    show,
+    told,
+    who,
+)
+from sms_accounts.views.new_password import show_password
+from sms_accounts.views.recent_sign_in import recent_sign_in_required
+
+# How long an address that called is shown, and how long it counts as in use.
+SHOWN_FOR = timedelta(days=30)
+IN_USE_FOR = timedelta(days=7)
+MOST_ADDRESSES = 20
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
+def api_user_password(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    api_user = managed_api_user(request, name, pk)
+    form = PasswordForm(posted(request), login=api_user.login)
+    back = back_to_list(request, api_user.account)
+    if form.is_valid():
+        password = form.cleaned_data["password"]
+        api_users.set_password(api_user, password, by=who(request))
+        return show_password(request, api_user, password, back=back, is_new=False)
+    return _show_dialog(request, "password", api_user, {"form": form, "back": back})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
+def api_user_quota(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    api_user = managed_api_user(request, name, pk)
+    held = api_user.wallet.credits if api_user.has_quota else None
+    form = QuotaForm(posted(request), held=held, left=api_user.account.wallet.credits)
+    back = back_to_list(request, api_user.account)
+    if form.is_valid():
+        quota = form.cleaned_data["quota"]
+        try:
+            changed = api_users.set_quota(api_user, quota, by=who(request))
+        except ledger.InsufficientCredits as refused:
+            form.refuse(refused.available)
+        else:
+            tasks.ring(tasks.alert_due)
+            return told(request, back, _quota_told(api_user, quota), changed=changed)
+    return _show_dialog(request, "quota", api_user, {"form": form, "back": back})
+
+
+def _quota_told(api_user: ApiUser, quota: Decimal | None) -> str:
+    if quota is None:
+        text = _("%(login)s has no quota now and spends the account's credits.")
+        return text % {"login": api_user.login}
+    text = _("%(login)s has a quota of %(credits)s credits now.")
+    return text % {"login": api_user.login, "credits": shown_credits(quota)}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
+def api_user_limit(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    api_user = managed_api_user(request, name, pk)
+    form = LimitForm(
+        posted(request),
+        api_user=api_user,
+        spendable=api_user.wallet.credits,
+        own_email=who(request).email,
+    )
+    back = back_to_list(request, api_user.account)
+    if form.is_valid():
+        limit = form.limit()
+        changed = api_users.set_limit(api_user, limit, by=who(request))
+        tasks.ring(tasks.alert_due)
+        return told(request, back, _limit_told(api_user, limit), changed=changed)
+    return _show_dialog(request, "limit", api_user, {"form": form, "back": back})
+
+
+def _limit_told(api_user: ApiUser, limit: api_users.Limit) -> str:
+    if not limit.enabled:
+        return _("The alert of %(login)s is off.") % {"login": api_user.login}
+    return _("%(login)s alerts at %(credits)s credits or below.") % {
+        "login": api_user.login,
+        "credits": shown_credits(limit.threshold),
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
+def api_user_restrictions(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    api_user = managed_api_user(request, name, pk)
+    now = timezone.now()
+    uses = AddressUse.objects.filter(api_user=api_user)
+    in_use = uses.filter(accepted_at__gt=now - IN_USE_FOR).order_by("address")
+    form = RestrictionsForm(
+        posted(request),
+        stored=api_user.restrictions,
+        in_use=in_use.values_list("address", flat=True),
+    )
+    back = back_to_list(request, api_user.account)
+    if form.is_valid():
+        networks = form.networks()
+        changed = api_users.set_restrictions(api_user, networks, by=who(request))
+        return told(request, back, _restrictions_told(api_user, networks), changed=changed)
+    since = now - SHOWN_FOR
+    context = {"form": form, "back": back, "uses": _lately(uses, since=since)}
+    return _show_dialog(request, "restrictions", api_user, context)
+
+
+def _lately(uses: QuerySet[AddressUse], *, since: datetime) -> QuerySet[AddressUse]:
+    """Return who called lately with the right password, the latest call first."""
+    recent = uses.filter(Q(accepted_at__gt=since) | Q(refused_at__gt=since))
+    latest = Greatest(Coalesce("accepted_at", "refused_at"), Coalesce("refused_at", "accepted_at"))
+    return recent.order_by(latest.desc(), "address")[:MOST_ADDRESSES]
+
+
+def _restrictions_told(api_user: ApiUser, networks: list[str]) -> str:
+    if not networks:
+        text = _("http2sms accepts %(login)s from any address now.")
+        return text % {"login": api_user.login}
+    text = ngettext(
+        "http2sms accepts %(login)s from %(count)s address or network only now.",
+        "http2sms accepts %(login)s from %(count)s addresses or networks only now.",
+        len(networks),
+    )
+    return text % {"login": api_user.login, "count": len(networks)}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
+def api_user_callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    api_user = managed_api_user(request, name, pk)
+    form = CallbackForm(posted(request), url=api_user.callback_url)
+    back = back_to_list(request, api_user.account)
+    if form.is_valid():
+        url = form.cleaned_data["url"]
+        changed = api_users.set_callback(api_user, url, by=who(request))
+        tasks.ring(tasks.call_due)
+        text = _("The callback of %(login)s is saved.") if url else _("%(login)s has no callback.")
+        return told(request, back, text % {"login": api_user.login}, changed=changed)
+    return _show_dialog(request, "callback", api_user, {"form": form, "back": back})
+
+
+def _show_dialog(
+    request: HttpRequest, dialog: str, api_user: ApiUser, context: dict[str, object]
+) -> HttpResponse:
+    template = f"sms/api_users/{dialog}.html"
+    return show(request, template, api_user.account, {"api_user": api_user, **context})

@@ -1,0 +1,37 @@
+"""Shows an API user's new password once, as the direct answer of the form that set it."""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from sms_accounts.models import ApiUser, Sender
+from sms_accounts.views.account_page import show
+
+
+def show_password(
+    request: HttpRequest, api_user: ApiUser, password: str, *, back: str, is_new: bool = True
+) -> HttpResponse:
+    """Show login, password and a line that sends an SMS; nothing of it is kept anywhere."""
+    context = {
+        "api_user": api_user,
+        "password": password,
+        "is_new": is_new,
+        "curl": f"curl '{_sending_url(api_user, password)}'",
+        "back": back,
+    }
+    return show(request, "sms/api_users/password_shown.html", api_user.account, context)
+
+
+def _sending_url(api_user: ApiUser, password: str) -> str:
+    senders = Sender.objects.filter(account=api_user.account, status=Sender.Status.ENABLED)
+    query = {
+        "account": api_user.account.name,
+        "login": api_user.login,
+        "password": password,
+        "from": senders.order_by("name").values_list("name", flat=True).first() or "SENDER",
+        # A number for fiction, which the simulated carrier delivers to.
+        "to": "33639980004",
+        "message": "Hello",
+    }
+    return f"{settings.PANEL_URL}/cgi-bin/sms/http2sms.cgi?{urlencode(query)}"

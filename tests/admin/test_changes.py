@@ -1,0 +1,222 @@
+"""The staff's pages of senders, rates, API users and people."""
+
+from decimal import Decimal
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.urls import reverse
+from django.utils import timezone
+
+from sms_accounts.models import (
+    Activity,
+    ApiUser,
+    Rate,
+    Sender,
+    User,
+)
+from tests.admin.rows import make_clerk, text_of, url
+from tests.factories import PASSWORD, make_account, make_api_user, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+class TestSenders:
+    def make(self) -> Sender:
+        return Sender.objects.create(account=make_account(), name="Shop")
+
+    @pytest.mark.parametrize(("action", "status"), [("approve", "enabled"), ("refuse", "refused")])
+    def test_are_decided_upon_many_at_once(self, browser, staff, action, status):
+        senders = [self.make(), self.make()]
+        chosen = {"action": action, "_selected_action": [sender.pk for sender in senders]}
+
+        page = browser.post(url(Sender), chosen, follow=True)
+
+        assert f"2 senders changed: {status.title()}." in text_of(page)
+        assert set(Sender.objects.filter(name="Shop").values_list("status", flat=True)) == {status}
+        recorded = Activity.objects.filter(action=f"sender {status}", by=staff)
+        assert recorded.count() == 2
+
+    @pytest.mark.parametrize("status", ["enabled", "refused"])
+    def test_are_decided_upon_in_the_list(self, browser, staff, status):
+        sender = self.make()
+        row = Sender.objects.order_by("-pk")
+        fields = {
+            "form-TOTAL_FORMS": row.count(),
+            "form-INITIAL_FORMS": row.count(),
+            "_save": "Save",
+        }
+        for index, each in enumerate(row):
+            fields |= {f"form-{index}-id": each.pk, f"form-{index}-status": each.status}
+        fields["form-0-status"] = status
+
+        browser.post(url(Sender), fields)
+
+        sender.refresh_from_db()
+        assert sender.status == status
+        change = Activity.objects.order_by("pk").last()
+        assert change is not None
+        assert (change.action, change.by) == (f"sender {status}", staff)
+        assert change.before["status"] == "waiting"
+
+    def test_are_added_for_an_account(self, browser, staff):
+        account = make_account()
+        fields = {"account": account.name, "name": "Shop", "status": "enabled", "description": ""}
+
+        browser.post(url(Sender, "add"), fields)
+
+        assert Sender.objects.get(name="Shop").account == account
+        assert Activity.objects.filter(action="sender added", by=staff).exists()
+
+    def test_are_added_only_with_a_name_that_handsets_show(self, browser):
+        fields = {"account": "sms-zz-1", "name": "Ex!", "status": "enabled", "description": ""}
+
+        page = text_of(browser.post(url(Sender, "add"), fields))
+
+        assert "There is no account of this name." in page
+        assert "3 to 11 letters and digits" in page
+
+
+class TestRates:
+    def test_are_added_changed_and_deleted(self, browser):
+        browser.post(url(Rate, "add"), {"prefix": "33", "credits": "1.50", "description": ""})
+        rate = Rate.objects.get(prefix="33")
+        fields = {"prefix": "33", "credits": "2", "description": "France"}
+        browser.post(url(Rate, "change", rate.pk), fields)
+        rate.refresh_from_db()
+
+        assert (rate.credits, rate.description) == (Decimal(2), "France")
+        browser.post(url(Rate, "delete", rate.pk), {"post": "yes"})
+        assert not Rate.objects.filter(prefix="33").exists()
+
+    @pytest.mark.parametrize(
+        ("prefix", "credits", "sentence"),
+        [
+            ("+33", "1", "Digits only, without plus sign."),
+            ("33", "0", "greater than or equal to 0.01"),
+            ("33", "1.005", "no more than 2 decimal places"),
+        ],
+    )
+    def test_name_what_is_wrong(self, browser, prefix, credits, sentence):
+        fields = {"prefix": prefix, "credits": credits, "description": ""}
+
+        assert sentence in text_of(browser.post(url(Rate, "add"), fields))
+
+
+class TestApiUsers:
+    def test_are_disabled_and_enabled(self, browser, staff):
+        user = make_api_user()
+
+        page = browser.post(
+            url(ApiUser), {"action": "disable", "_selected_action": user.pk}, follow=True
+        )
+        assert "1 API user disabled." in text_of(page)
+        user.refresh_from_db()
+        assert not user.is_enabled
+        assert Activity.objects.filter(action="disabled", by=staff, api_user=user).exists()
+
+        browser.post(url(ApiUser), {"action": "enable", "_selected_action": user.pk})
+        user.refresh_from_db()
+        assert user.is_enabled
+
+    def test_are_not_switched_by_those_who_may_only_read(self, client):
+        user = make_api_user()
+        reader = make_clerk("view_apiuser")
+        client.force_login(reader)
+
+        client.post(url(ApiUser), {"action": "disable", "_selected_action": user.pk})
+
+        user.refresh_from_db()
+        assert user.is_enabled
+
+    def test_stay_deleted(self, browser):
+        user = make_api_user()
+        ApiUser.objects.filter(pk=user.pk).update(deleted_at=timezone.now(), is_enabled=False)
+
+        browser.post(url(ApiUser), {"action": "enable", "_selected_action": user.pk})
+
+        user.refresh_from_db()
+        assert not user.is_enabled
+
+    def test_show_no_secret(self, browser):
+        user = make_api_user(quota=7, threshold=5)
+
+        page = text_of(browser.get(url(ApiUser, "change", user.pk)))
+
+        assert user.password not in page
+        assert user.password.split("$")[-1] not in page
+        assert "7.00" in page
+
+    def test_cannot_be_asked_for_by_their_hash(self, browser):
+        user = make_api_user()
+
+        response = browser.get(url(ApiUser), {"password__startswith": user.password[:5]})
+
+        assert response.status_code == 400
+
+
+class TestPeople:
+    NEW = {
+        "email": "Carol@Example.com",
+        "name": "Carol",
+        "usable_password": "true",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    }
+
+    def test_are_added_with_address_and_password(self, browser):
+        browser.post(url(User, "add"), self.NEW)
+
+        assert User.objects.get(email="carol@example.com").check_password(PASSWORD)
+
+    @pytest.mark.parametrize(
+        ("fields", "sentence"),
+        [
+            ({"email": "STAFF@example.com"}, "exists already"),
+            ({"email": "carol"}, "Enter a valid email address."),
+            ({"password1": "1234", "password2": "1234"}, "This password is too short."),
+            ({"password2": "another long one"}, "The two password fields didn’t match."),
+        ],
+    )
+    def test_are_not_added_with_something_wrong(self, browser, fields, sentence):
+        page = text_of(browser.post(url(User, "add"), {**self.NEW, **fields}))
+
+        assert sentence in page
+        assert User.objects.count() == 1
+
+    def test_get_a_new_password(self, browser):
+        person = make_user()
+        page = reverse("admin:auth_user_password_change", args=[person.pk])
+
+        browser.post(page, {"password1": "a new long one", "password2": "a new long one"})
+
+        person.refresh_from_db()
+        assert person.check_password("a new long one")
+
+    def test_lose_the_former_address_as_a_sign_in(self, browser):
+        person = make_user("dave@example.com")
+        EmailAddress.objects.create(user=person, email="dave@example.com", verified=True)
+        fields = {"email": "david@example.com", "name": "", "is_active": "on"}
+
+        browser.post(url(User, "change", person.pk), fields)
+
+        person.refresh_from_db()
+        assert person.email == "david@example.com"
+        assert not EmailAddress.objects.exists()
+
+    def test_are_never_deleted(self, browser):
+        page = url(User, "delete", make_user().pk)
+
+        assert browser.post(page, {"post": "yes"}).status_code == 403
+
+    def test_cannot_make_themselves_superusers(self, client, staff):
+        clerk = make_clerk("change_user", "add_user", "view_user")
+        client.force_login(clerk)
+        fields = {"email": clerk.email, "name": "Clerk", "is_active": "on", "is_superuser": "on"}
+
+        client.post(url(User, "change", clerk.pk), fields)
+        own = User.objects.get(pk=clerk.pk)
+
+        assert (own.name, own.is_superuser) == ("Clerk", False)
+        page = reverse("admin:auth_user_password_change", args=[staff.pk])
+        assert client.post(page, {"password1": "x" * 20, "password2": "x" * 20}).status_code == 403
+        assert client.post(url(User, "change", staff.pk), fields).status_code == 403

@@ -1,0 +1,243 @@
+"""The list of API users: columns, search, sorting, paging, and who sees what."""
+
+import re
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from sms_accounts import api_users
+from sms_accounts.models import Alert, ApiUser, Membership, Notification, Wallet
+from tests.factories import make_account, make_api_user
+from tests.pages.checks import text_of
+
+URL = "/sms/sms-ab12345-1/api-users/"
+
+
+def logins(answer) -> list[str]:
+    return re.findall(r'class="cut" title="([^"]*)"', answer.content.decode())
+
+
+def many(account, count: int) -> None:
+    purses = Wallet.objects.bulk_create(Wallet() for _ in range(count))
+    ApiUser.objects.bulk_create(
+        ApiUser(
+            account=account,
+            login=f"u{number:05}",
+            password="x",
+            password_changed_at=timezone.now(),
+            wallet_id=account.wallet_id,
+            quota_wallet=purse,
+            alert_threshold=number,
+            alert_enabled=True,
+        )
+        for number, purse in enumerate(purses, start=1)
+    )
+    fired = ApiUser.objects.filter(account=account).order_by("login")[:100]
+    Alert.objects.crossed(fired, balance=1, at=timezone.now())
+    Notification.objects.update(state=Notification.State.GIVEN_UP, note="No luck.")
+
+
+class TestColumns:
+    def test_show_quota_limit_and_notification(self, browser, account):
+        make_api_user(account=account, login="shop", quota="12.5", threshold=5, support="both")
+
+        answer = browser.get(URL)
+
+        assert "shop Yes 12.50 Yes 5.00 Email and SMS alerts@example.com +33639980004" in spaced(
+            answer
+        )
+
+    def test_show_dashes_where_nothing_is_set(self, browser, account):
+        make_api_user(account=account, login="plain")
+
+        assert "plain No - No - - -" in text_of(browser.get(URL).content.decode())
+
+    def test_show_the_whole_login_on_hover(self, browser, account):
+        login = "a.very.long.login.of.somebody@example.com"[:40]
+        make_api_user(account=account, login=login)
+
+        assert logins(browser.get(URL)) == [login]
+
+    def test_addresses_are_reached_without_a_mouse(self, browser, account):
+        make_api_user(account=account, threshold=5, email="ops@example.com")
+
+        html = browser.get(URL).content.decode()
+
+        assert re.search(r'class="tip\s*"\s+tabindex="0"', html)
+
+    def test_say_when_the_alert_last_fired(self, browser, account):
+        # The threshold is reached already, so that the alert fires at once.
+        make_api_user(account=account, quota=5, threshold=20)
+
+        assert "just now" in text_of(browser.get(URL).content.decode())
+
+    def test_say_what_went_wrong_with_the_last_alert(self, browser, account):
+        make_api_user(account=account, quota=5, threshold=20)
+        Notification.objects.update(state=Notification.State.GIVEN_UP, note="Nobody paid.")
+
+        assert "Not all sent Nobody paid." in spaced(browser.get(URL))
+
+    def test_moments_are_in_the_time_zone_of_the_account(self, browser, alice):
+        account = make_account(owner=alice, name="sms-ny12345-1", time_zone="America/New_York")
+        make_api_user(account=account, quota=5, threshold=20)
+
+        html = browser.get(reverse("api-users", args=[account.name])).content.decode()
+
+        assert re.search(r'title="[\d: -]+ E[SD]T"', html)
+
+    def test_mark_those_who_may_not_send(self, browser, account):
+        api_users.set_enabled(make_api_user(account=account, login="old"), False, by=None)
+
+        assert "old Disabled" in text_of(browser.get(URL).content.decode())
+
+
+class TestHeader:
+    def test_shows_what_is_left_and_what_quotas_hold(self, browser, account):
+        make_api_user(account=account, quota=150)
+
+        text = text_of(browser.get(URL).content.decode())
+
+        assert "Credits left 50.00 Held by quotas 150.00" in text
+
+
+class TestMenus:
+    def test_stand_in_the_order_that_people_know(self, browser, account):
+        make_api_user(account=account, login="shop")
+
+        text = spaced(browser.get(URL))
+
+        assert "Manage user accounts" in text
+        assert "Actions Add Alerts Refresh" in text
+        assert "Password Quota Limit Restrictions Callback Delete Disable" in text
+
+    def test_are_not_there_for_viewers(self, browser, account):
+        make_api_user(account=account)
+        Membership.objects.filter(account=account).update(role=Membership.Role.VIEWER)
+
+        text = spaced(browser.get(URL))
+
+        assert "Delete" not in text
+        assert "Add" not in text
+        assert "Refresh" in text
+
+    def test_lead_back_to_the_list_as_it_was(self, browser, account):
+        make_api_user(account=account, login="shop")
+
+        html = browser.get(f"{URL}?q=sh&sort=-quota").content.decode()
+
+        assert "next=%2Fsms%2Fsms-ab12345-1%2Fapi-users%2F%3Fq%3Dsh%26sort%3D-quota" in html
+
+
+def spaced(answer) -> str:
+    """The words of a page, also where tags alone part them."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.content.decode()))
+
+
+class TestSearch:
+    def test_finds_a_part_of_the_login_in_any_case(self, browser, account):
+        for login in ("Shop", "workshop", "other"):
+            make_api_user(account=account, login=login)
+
+        assert logins(browser.get(URL, {"q": "SHOP"})) == ["Shop", "workshop"]
+
+    @pytest.mark.parametrize("wanted", ["100%", "_", "\0", "' OR 1=1", "\\"])
+    def test_takes_every_character_as_it_is(self, browser, account, wanted):
+        make_api_user(account=account, login="shop")
+
+        answer = browser.get(URL, {"q": wanted})
+
+        assert answer.status_code == 200
+        assert logins(answer) == (["shop"] if wanted == "\0" else [])
+
+    def test_says_that_nothing_was_found(self, browser, account):
+        answer = browser.get(URL, {"q": "<b>"})
+
+        assert "No API user has “<b>” in its ID." in text_of(answer.content.decode())
+
+    def test_teaches_where_there_is_no_user_yet(self, browser, account):
+        assert "No API user yet." in text_of(browser.get(URL).content.decode())
+
+
+class TestSorting:
+    def test_is_by_login_without_regard_to_case(self, browser, account):
+        for login in ("beta", "Alpha", "gamma"):
+            make_api_user(account=account, login=login)
+
+        assert logins(browser.get(URL)) == ["Alpha", "beta", "gamma"]
+        assert logins(browser.get(URL, {"sort": "-login"})) == ["gamma", "beta", "Alpha"]
+
+    @pytest.mark.parametrize(
+        ("sort", "expected"),
+        [
+            ("quota-active", ["none", "sms", "big", "small"]),
+            ("-quota-active", ["big", "small", "none", "sms"]),
+            ("quota", ["small", "big", "none", "sms"]),
+            ("-quota", ["big", "small", "none", "sms"]),
+            ("alert-active", ["big", "none", "small", "sms"]),
+            ("limit", ["sms", "small", "big", "none"]),
+            ("-limit", ["small", "sms", "big", "none"]),
+            ("notification", ["small", "sms", "big", "none"]),
+            ("last-alert", ["small", "big", "none", "sms"]),
+            ("-last-alert", ["small", "big", "none", "sms"]),
+            ("password", ["big", "none", "small", "sms"]),
+        ],
+    )
+    def test_works_for_every_column(self, browser, account, sort, expected):
+        make_api_user(account=account, login="none")
+        make_api_user(account=account, login="small", quota=5, threshold=20)
+        make_api_user(account=account, login="big", quota=50)
+        make_api_user(account=account, login="sms", threshold=10, support="sms")
+
+        assert logins(browser.get(URL, {"sort": sort})) == expected
+
+
+class TestPaging:
+    def test_shows_fifty_a_page(self, browser, account):
+        many(account, 120)
+
+        assert len(logins(browser.get(URL))) == 50
+        assert logins(browser.get(URL, {"page": 3})) == [f"u{n:05}" for n in range(101, 121)]
+
+    @pytest.mark.parametrize("page", ["0", "99", "x", "-1"])
+    def test_answers_for_pages_that_do_not_exist(self, browser, account, page):
+        many(account, 60)
+
+        assert browser.get(URL, {"page": page}).status_code == 200
+
+    @pytest.mark.parametrize("sort", ["login", "-quota", "last-alert"])
+    def test_asks_the_database_as_often_for_many_as_for_few(self, browser, account, sort):
+        many(account, 10)
+        with CaptureQueriesContext(connection) as few:
+            browser.get(URL, {"sort": sort})
+        ApiUser.objects.filter(account=account).update(deleted_at=timezone.now())
+        many(account, 200)
+
+        with CaptureQueriesContext(connection) as lots:
+            browser.get(URL, {"sort": sort})
+
+        assert len(lots) == len(few) <= 12
+
+    def test_is_quick_with_ten_thousand(self, browser, account):
+        many(account, 10_000)
+        started = time.monotonic()
+
+        for sort in ("login", "-quota", "last-alert"):
+            browser.get(URL, {"sort": sort, "q": "u", "page": 100})
+
+        # Far more than it takes, so that a busy machine does not fail it.
+        assert time.monotonic() - started < timedelta(seconds=4).total_seconds()
+
+
+class TestVisibility:
+    def test_somebody_elses_account_does_not_exist(self, bobs_browser, account):
+        assert bobs_browser.get(URL).status_code == 404
+
+    def test_deleted_users_are_gone(self, browser, account):
+        api_users.delete(make_api_user(account=account), by=None)
+
+        assert logins(browser.get(URL)) == []

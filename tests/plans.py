@@ -1,0 +1,17 @@
+"""Says how the database would answer a query."""
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+
+def plan_of(rows: QuerySet) -> str:
+    """Return the plan of a query, as the database words it.
+
+    PostgreSQL would scan the few rows of a test whatever indexes there are, so it is told that
+    scanning is dear; it still cannot take an index that does not fit the query.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        return rows.explain()
