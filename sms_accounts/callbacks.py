@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from sms_accounts import codes, outbound
@@ -75,33 +75,39 @@ def _busy(under_way: Collection[Callback]) -> list[str]:
 
 
 def _claim(places: int, *, but_not: Collection[str]) -> list[Callback]:
-    """Take a few callbacks that are due, but not of some URLs.
-
-    One whose worker vanished is due again when its claim ends. The first call for a change
-    waits until the change before it was called once, so that a receiver hears of them in their
-    order.
-    """
+    """Take a few callbacks that are due, but not of some URLs."""
     if places <= 0:
         return []
     now = timezone.now()
-    open_rows = Callback.objects.filter(done_at=None, given_up_at=None)
-    earlier = open_rows.filter(
-        message=OuterRef("message"), url=OuterRef("url"), sequence__lt=OuterRef("sequence"), tries=0
-    )
     with transaction.atomic():
         callbacks = list(
-            open_rows.filter(
-                Q(claimed_until=None) | Q(claimed_until__lt=now), ~Exists(earlier), due_at__lte=now
-            )
-            .exclude(url__in=but_not)
+            _due(now, but_not=but_not)
             .select_for_update(skip_locked=True, of=("self",), no_key=True)
-            .select_related("account", "message__submission")
-            .order_by("due_at", "id")[: min(places, OF_ONE_URL)]
+            .select_related("account", "message__submission")[: min(places, OF_ONE_URL)]
         )
         Callback.objects.filter(pk__in=[callback.pk for callback in callbacks]).update(
             claimed_until=now + CLAIM
         )
     return callbacks
+
+
+def _due(now: datetime, *, but_not: Collection[str]) -> QuerySet[Callback]:
+    """Return the callbacks that are due; one whose worker vanished is when its claim ends.
+
+    The first call for a change waits until the change before it was called once, so that a
+    receiver hears of them in their order.
+    """
+    open_rows = Callback.objects.filter(done_at=None, given_up_at=None)
+    earlier = open_rows.filter(
+        message=OuterRef("message"), url=OuterRef("url"), sequence__lt=OuterRef("sequence"), tries=0
+    )
+    return (
+        open_rows.filter(
+            Q(claimed_until=None) | Q(claimed_until__lt=now), ~Exists(earlier), due_at__lte=now
+        )
+        .exclude(url__in=but_not)
+        .order_by("due_at", "id")
+    )
 
 
 def _values(callback: Callback) -> list[tuple[str, str]]:

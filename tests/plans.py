@@ -1,10 +1,12 @@
 """Says how the database would answer a query."""
 
+from typing import Any
+
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
 
-def plan_of(rows: QuerySet) -> str:
+def plan_of(rows: QuerySet[Any]) -> str:
     """Return the plan of a query, as the database words it.
 
     PostgreSQL would scan the few rows of a test whatever indexes there are, so it is told that

@@ -3,11 +3,14 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from django.db import connections
 
+Result = TypeVar("Result")
 
-def at_once(*doings: Callable[[], object]) -> list[object]:
+
+def at_once(*doings: Callable[[], Result]) -> list[Result]:
     """Return what each came to, in their order; raises what the first of them raised."""
     start = threading.Barrier(len(doings))
 

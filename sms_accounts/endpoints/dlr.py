@@ -33,8 +33,8 @@ def dlr(request: HttpRequest, carrier_name: str) -> HttpResponse:
         return _said("Ended too early", status=400)
     try:
         reports.store_post(carrier.name, body, request.headers.get("Content-Type", ""))
-    except (OperationalError, InterfaceError):
-        log.exception("dlr_without_database", carrier=carrier.name)
+    except (OperationalError, InterfaceError) as away:
+        log.error("dlr_without_database", carrier=carrier.name, problem=type(away).__name__)
         return _said("Try again later", status=503)
     ring(record_dlrs)
     return _said("OK")

@@ -114,8 +114,9 @@ def http2sms(request: HttpRequest) -> HttpResponse:
         answer = _sent(said, client_address(request))
     except _NotSent as refused:
         answer = refused.answer
-    except (OperationalError, InterfaceError):
-        log.exception("http2sms_without_database")
+    except (OperationalError, InterfaceError) as away:
+        # Only its kind: what a database complains about may be quoted from the statement.
+        log.error("http2sms_without_database", problem=type(away).__name__)
         answer = Refused(status=503, cause="Not available at the moment, try again later")
     else:
         ring(deliver_due)
@@ -188,6 +189,9 @@ def _said(request: HttpRequest) -> _Said:
 def _body(request: HttpRequest) -> bytes:
     if request.method != "POST":
         return b""
+    if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+        # WSGI programs see no end of such a body, and Django therefore none of it.
+        raise _NotSent(202, "Invalid request: its body came without Content-Length")
     try:
         body = request.body
     except RequestDataTooBig:

@@ -137,9 +137,9 @@ def _with_known_variables(text: str) -> str:
     unknown = alerts.unknown_variables(text)
     if unknown:
         raise forms.ValidationError(
-            _("%(unknown)s stands for nothing. The variables are %(known)s.")
+            _("There is no variable %(unknown)s. The variables are %(known)s.")
             % {
-                "unknown": get_text_list(unknown, _("and")),
+                "unknown": get_text_list(unknown, _("or")),
                 "known": get_text_list(list(alerts.VARIABLES), _("and")),
             }
         )

@@ -124,8 +124,9 @@ class RestrictionsForm(forms.Form):
             self.add_error(
                 SHUT_OUT,
                 _(
-                    "http2sms accepted %(addresses)s in the last 7 days, and would refuse it from "
-                    "now on. Add it above, or tick the box and confirm again."
+                    "http2sms accepted %(addresses)s in the last 7 days, and would refuse such "
+                    "calls from now on. Add what is missing above, or tick the box and confirm "
+                    "again."
                 )
                 % {"addresses": get_text_list(out, _("and"))},
             )

@@ -1,8 +1,11 @@
 """The staff's pages of accounts: opening, holders, credits in and out."""
 
+import threading
+import uuid
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from sms_accounts.models import (
@@ -261,3 +264,29 @@ class TestMovements:
         assert client.get(url(Account, "change", account.pk)).status_code == 200
         assert client.get(url(Account, "grant", account.pk)).status_code == 403
         assert client.get(url(Account, "grant", 0)).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_sent_twice_at_the_same_time_moves_credits_once():
+    account = make_account()
+    staff = make_user(staff=True)
+    page = url(Account, "grant", account.pk)
+    form = {"credits": "50", "reason": "Invoice 12", "token": str(uuid.uuid4())}
+    statuses: list[int] = []
+
+    def click() -> None:
+        browser = Client()
+        try:
+            browser.force_login(staff)
+            statuses.append(browser.post(page, form).status_code)
+        finally:
+            connection.close()
+
+    clicks = [threading.Thread(target=click) for _ in range(4)]
+    for each in clicks:
+        each.start()
+    for each in clicks:
+        each.join()
+
+    assert statuses == [302] * 4
+    assert credits_of(account) == 250

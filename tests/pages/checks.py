@@ -31,8 +31,8 @@ def _faults_of_headings(tree: Element, *, is_page: bool) -> Iterator[str]:
     headings = [_text(found) for found in tree.iter("h1")]
     if len(headings) != 1 or not headings[0]:
         yield f"a page has one h1, this one {headings}"
-    titles = [_text(found) for found in tree.iter("title")]
-    if not titles or not titles[0].partition("·")[0].strip():
+    names = [_text(found) for found in tree.iter("title")]
+    if not names or not names[0].partition("·")[0].strip():
         yield "a page has a title"
 
 
@@ -78,4 +78,5 @@ def _text(element: Element) -> str:
 
 def text_of(html: str) -> str:
     """Return what a person reads of a page, with single spaces."""
-    return _text(html5lib.parse(html, namespaceHTMLElements=False).find("body"))
+    body: Element = html5lib.parse(html, namespaceHTMLElements=False).find("body")
+    return _text(body)

@@ -1,7 +1,6 @@
 """What tests of pages get: people who signed in, and a look at every page that they open."""
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -21,11 +20,11 @@ class Browser(Client):
             check_page(response.content.decode())
         return response
 
-    def in_dialog(self, url: str) -> HttpResponse:
+    def in_dialog(self, url: str):
         """Open a page as htmx does, for the dialog."""
         return self.get(url, headers=HTMX)
 
-    def post_in_dialog(self, url: str, data: dict[str, object]) -> HttpResponse:
+    def post_in_dialog(self, url: str, data: dict[str, object]):
         return self.post(url, data, headers=HTMX)
 
 

@@ -13,10 +13,11 @@ from tests.pages.checks import text_of
 URL = "/sms/sms-ab12345-1/api-users/add/"
 
 
-def offered(answer) -> str:
+def offered(answer):
     """The password that the form offers."""
-    field = re.search(r'<input[^>]*name="password"[^>]*>', answer.content.decode())
-    return re.search(r'value="([^"]*)"', field[0])[1]
+    [field] = re.findall(r'<input[^>]*name="password"[^>]*>', answer.content.decode())
+    [value] = re.findall(r'value="([^"]*)"', field)
+    return value
 
 
 class TestAdd:

@@ -97,7 +97,7 @@ def test_an_sms_has_seventy_characters_before_substitution(browser, account, tex
 def test_unknown_variables_are_refused_by_name(browser, account, name):
     answer = browser.post(URL, {**FULL, name: "|USER| |NAME| |user|"})
 
-    assert "|NAME| and |user| stands for nothing." in said(answer)
+    assert "There is no variable |NAME| or |user|." in said(answer)
     assert not AlertTexts.objects.exists()
 
 

@@ -31,7 +31,7 @@ def shop(account) -> ApiUser:
     return make_api_user(account=account, login="shop")
 
 
-def stored(api_user) -> list[str]:
+def stored(api_user):
     return ApiUser.objects.get(pk=api_user.pk).restrictions
 
 

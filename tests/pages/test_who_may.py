@@ -29,7 +29,6 @@ OPEN = {
     "/http2sms",
     "/dlr/x/",
     "/healthz/",
-    "/admin/login/",
     "/auth/login/",
     "/auth/signup/",
     "/auth/inactive/",
@@ -166,7 +165,7 @@ def path_of(pattern) -> str:
 def test_these_urls_alone_are_open(client, db):
     answers = {path: client.get(path) for path in paths(get_resolver().url_patterns)}
 
-    to_sign_in = ("/auth/login/?next=", "/admin/login/?next=")
+    to_sign_in = ("/auth/login/", "/admin/login/")
     opened = {
         path
         for path, answer in answers.items()

@@ -54,9 +54,8 @@ class Command(BaseCommand):
         **_: Any,
     ) -> str:
         with all_or_nothing():
-            topped_up = locked_account(account)
             # Of two calls with one reference the second waits here, and then finds the entry.
-            wallet = Wallet.objects.select_for_update(no_key=True).get(pk=topped_up.wallet_id)
+            topped_up = locked_account(account)
             former = _entered(topped_up, reference) if reference else None
             if former is not None and former.credits != credits:
                 raise CommandError(
@@ -64,12 +63,12 @@ class Command(BaseCommand):
                     "Give another reference for another top-up."
                 )
             added = Decimal("0.00") if former else credits
-            left = wallet.credits
             if added:
                 told = f"{reason} [{reference}]" if reference else reason
-                left = ledger.top_up(topped_up, added, by=None, reason=told)
+                ledger.top_up(topped_up, added, by=None, reason=told)
                 told_more = {"credits": str(added), "reason": told}
                 activity.record(None, "credits granted", topped_up, after=told_more)
+            left = Wallet.objects.get(pk=topped_up.wallet_id).credits
         return answer(account=account, credits_added=added, credits_left=left, reference=reference)
 
 

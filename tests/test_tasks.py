@@ -1,0 +1,108 @@
+"""Tasks: what each rings after its work, and a ring that nobody can hear."""
+
+import inspect
+import socket
+import time
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from panel.celery import app
+from sms_accounts import alerts, callbacks, delivery, reports, tasks
+from tests.simulator_rig import unused_port
+
+# What a request may lose to a broker that is away.
+QUICK = timedelta(seconds=1)
+
+TASKS = {
+    "deliver_due": tasks.deliver_due,
+    "record_dlrs": tasks.record_dlrs,
+    "call_due": tasks.call_due,
+    "alert_due": tasks.alert_due,
+}
+
+
+@pytest.fixture
+def rung(monkeypatch):
+    """The names of the tasks that are rung, in their order."""
+    names: list[str] = []
+    monkeypatch.setattr(
+        tasks, "ring", lambda *rung: names.extend(task.name.rpartition(".")[2] for task in rung)
+    )
+    return names
+
+
+def broker_at(monkeypatch, url):
+    """Point the Celery application at a broker, leaving connections of before aside."""
+    monkeypatch.setattr(app.conf, "broker_url", url)
+    monkeypatch.setattr(app, "_pool", None)
+    monkeypatch.setattr(app.amqp, "_producer_pool", None)
+
+
+class TestTask:
+    @pytest.mark.parametrize("name", TASKS)
+    def test_takes_no_arguments(self, name):
+        assert not inspect.signature(TASKS[name].run).parameters
+
+    @pytest.mark.parametrize("name", TASKS)
+    def test_is_rung_by_beat_and_forgotten_when_late(self, name, settings):
+        [entry] = [
+            entry
+            for entry in settings.CELERY_BEAT_SCHEDULE.values()
+            if entry["task"] == TASKS[name].name
+        ]
+
+        assert entry["schedule"] <= timedelta(seconds=5)
+        assert entry["options"]["expires"]
+        assert "args" not in entry
+
+    @pytest.mark.parametrize(
+        ("module", "name", "follow"),
+        [
+            (delivery, "deliver_due", ["alert_due", "call_due"]),
+            (reports, "record_dlrs", ["call_due"]),
+            (alerts, "alert_due", ["deliver_due"]),
+            (callbacks, "call_due", []),
+        ],
+    )
+    def test_rings_what_its_work_made_due_and_nothing_else(
+        self, monkeypatch, rung, module, name, follow
+    ):
+        monkeypatch.setattr(module, name, lambda: 0)
+        TASKS[name].run()
+        assert rung == []
+
+        monkeypatch.setattr(module, name, lambda: 3)
+        TASKS[name].run()
+
+        assert rung == follow
+
+
+class TestRing:
+    def test_never_fails_and_is_quick_where_no_broker_listens(self, monkeypatch):
+        broker_at(monkeypatch, f"redis://127.0.0.1:{unused_port()}/0")
+
+        self.assert_quick()
+
+    def test_never_fails_and_is_quick_where_the_socket_is_missing(self, monkeypatch, tmp_path):
+        broker_at(monkeypatch, f"redis+socket://{tmp_path}/broker.sock")
+
+        self.assert_quick()
+
+    def test_never_fails_and_is_quick_where_a_broker_left_its_socket(self, monkeypatch, tmp_path):
+        with socket.socket(socket.AF_UNIX) as gone:
+            gone.bind(str(tmp_path / "broker.sock"))
+        broker_at(monkeypatch, f"redis+socket://{tmp_path}/broker.sock")
+
+        self.assert_quick()
+
+    def assert_quick(self):
+        tasks.ring(tasks.call_due)  # The first one also loads what Celery loads late.
+        started = time.monotonic()
+
+        with capture_logs() as logs:
+            tasks.ring(tasks.deliver_due, tasks.alert_due)
+
+        assert time.monotonic() - started < QUICK.total_seconds()
+        assert [log["event"] for log in logs] == ["broker_away"]
