@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from django.utils import timezone
 
-from sms_accounts import carriers, reports
+from sms_accounts import carriers, delivery, reports
 from sms_accounts.carriers import Dlr, MalformedDlr, Submit
 from sms_accounts.models import Attempt, Message
 
@@ -100,10 +100,26 @@ def reported(message: Message, state: str = "delivered", *, part: int = 1, **giv
     reports.record_dlrs()
 
 
-def age(message: Message, **changes) -> None:
-    """Store other values than time would have given by now."""
-    Message.objects.filter(pk=message.pk).update(**changes)
+def taken(attempt: Attempt, *, carrier_id: str = "A1") -> delivery._Answer:
+    return delivery._Answer(
+        attempt=attempt,
+        outcome=Attempt.Outcome.TAKEN,
+        carrier_message_id=carrier_id,
+        at=timezone.now(),
+    )
 
 
-def make_due(message: Message) -> None:
-    age(message, due_at=timezone.now())
+def refused(attempt: Attempt) -> delivery._Answer:
+    return delivery._Answer(
+        attempt=attempt,
+        outcome=Attempt.Outcome.REJECTED,
+        ptt=20,
+        code="rejected err:000",
+        at=timezone.now(),
+    )
+
+
+def answer(message: Message, attempts: list[Attempt]) -> None:
+    """Store that the carrier took all parts; its ids are our references."""
+    answers = [taken(attempt, carrier_id=attempt.reference) for attempt in attempts]
+    delivery._record_answers(message.pk, answers)

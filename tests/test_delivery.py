@@ -1,20 +1,18 @@
 """Delivery: due messages, what the carrier answers, and what follows for each."""
 
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 import time_machine
-from django.db import connection
 from django.utils import timezone
 
 from sms_accounts import delivery
 from sms_accounts.carriers import OutcomeUnknown, Rejected, TryLater
-from sms_accounts.models import Attempt, Callback, LedgerEntry, Message, State, Wallet
+from sms_accounts.models import Message, State
 from tests.factories import make_account, make_api_user, make_long_message, make_message
 from tests.plans import plan_of
-from tests.races import at_once
 from tests.scripted_carrier import id_of, installed, reported
+from tests.traces import notes, outcomes, purse, refunds, told
 
 pytestmark = pytest.mark.django_db
 
@@ -32,26 +30,6 @@ def carrier(monkeypatch):
 @pytest.fixture
 def user():
     return make_api_user(account=make_account(credits=20), quota=10, callback=CALLBACK)
-
-
-def purse(user) -> Decimal:
-    return Wallet.objects.get(pk=user.wallet_id).credits
-
-
-def outcomes(message: Message) -> list[tuple[int, str]]:
-    return list(message.attempts.order_by("id").values_list("part", "outcome"))
-
-
-def refunds(message: Message) -> int:
-    return LedgerEntry.objects.filter(message=message, kind=LedgerEntry.Kind.REFUND).count()
-
-
-def told(message: Message) -> list[tuple[str, int | None]]:
-    return list(Callback.objects.filter(message=message).order_by("id").values_list("state", "ptt"))
-
-
-def notes(message: Message) -> list[str]:
-    return list(message.events.filter(state="").values_list("cause", flat=True))
 
 
 class TestTaken:
@@ -325,140 +303,6 @@ class TestUnanswered:
         message.refresh_from_db()
         assert message.state == State.REJECTED
         assert purse(user) == 10
-
-
-class TestAbandoned:
-    def test_is_noted_after_the_claim_and_neither_sent_again_nor_paid_back(self, carrier, user):
-        message = make_message(user=user)
-        delivery._claim(carrier.name, 1)
-
-        assert delivery.note_abandoned() == 0
-        with time_machine.travel(timezone.now() + delivery.CLAIM + timedelta(seconds=1)):
-            assert delivery.deliver_due() == 0
-            assert delivery.note_abandoned() == 0
-
-        message.refresh_from_db()
-        assert message.state == State.SUBMITTING
-        assert message.claimed_until is None
-        assert not carrier.submits
-        assert len(notes(message)) == 1
-        assert "stopped" in notes(message)[0]
-        assert purse(user) == 9
-
-    def test_is_resolved_by_a_report(self, carrier, user):
-        message = make_message(user=user)
-        delivery._claim(carrier.name, 1)
-
-        reported(message, "delivered")
-
-        message.refresh_from_db()
-        assert message.state == State.DELIVERED
-
-
-class TestParts:
-    def test_go_out_in_their_order_with_one_concatenation(self, carrier, user):
-        message = make_long_message(parts=4, user=user)
-
-        delivery.deliver_due()
-
-        assert carrier.parts == [1, 2, 3, 4]
-        assert {submit.concat_reference for submit in carrier.submits} == {message.pk % 256}
-        assert "".join(submit.text for submit in carrier.submits) == message.submission.text
-        assert len({submit.reference for submit in carrier.submits}) == 4
-
-    def test_refused_after_one_was_taken_fail_without_credits_back(self, carrier, user):
-        carrier.steps.extend(["A1", BARRED])
-        message = make_long_message(parts=3, user=user)
-
-        delivery.deliver_due()
-        message.refresh_from_db()
-        assert outcomes(message) == [(1, "taken"), (2, "rejected"), (3, "not_sent")]
-        assert message.state == State.ENROUTE
-        reported(message, "delivered", part=1)
-
-        message.refresh_from_db()
-        assert (message.state, message.ptt) == (State.UNDELIVERABLE, 23)
-        assert refunds(message) == 0
-        assert purse(user) == 7
-        assert told(message) == [("enroute", 3), ("undeliverable", 23)]
-
-    def test_all_refused_give_the_credits_of_all_back(self, carrier, user):
-        carrier.steps.append(BARRED)
-        message = make_long_message(parts=3, user=user)
-        assert purse(user) == 7
-
-        delivery.deliver_due()
-
-        message.refresh_from_db()
-        assert message.state == State.REJECTED
-        assert carrier.parts == [1]
-        assert purse(user) == 10
-
-    def test_all_rejected_by_report_give_the_credits_of_all_back(self, carrier, user):
-        message = make_long_message(parts=2, user=user)
-        delivery.deliver_due()
-
-        reported(message, "rejected", part=2)
-        message.refresh_from_db()
-        assert message.state == State.ENROUTE
-        reported(message, "rejected", part=1)
-
-        message.refresh_from_db()
-        assert message.state == State.REJECTED
-        assert purse(user) == 10
-
-    def test_are_on_their_way_until_the_last_is_final(self, carrier, user):
-        message = make_long_message(parts=3, user=user)
-        delivery.deliver_due()
-
-        for part, state in ((3, "delivered"), (1, "expired")):
-            reported(message, state, part=part)
-            message.refresh_from_db()
-            assert message.state == State.ENROUTE
-        reported(message, "delivered", part=2)
-
-        message.refresh_from_db()
-        assert (message.state, message.ptt) == (State.EXPIRED, 8)
-
-
-@pytest.mark.django_db(transaction=True)
-class TestTwoWorkers:
-    def test_at_once_hand_over_each_message_once(self, carrier):
-        user = make_api_user()
-        messages = [make_message(user=user) for _ in range(40)]
-
-        claimed = at_once(delivery.deliver_due, delivery.deliver_due, delivery.deliver_due)
-
-        assert sum(claimed) == 40
-        assert len(carrier.submits) == 40
-        assert Attempt.objects.count() == 40
-        assert Message.objects.filter(state=State.ENROUTE).count() == len(messages)
-
-    def test_note_an_abandoned_message_once(self, carrier):
-        message = make_message()
-        delivery._claim(carrier.name, 1)
-
-        with time_machine.travel(timezone.now() + delivery.CLAIM + timedelta(seconds=1)):
-            noted = at_once(delivery.note_abandoned, delivery.note_abandoned)
-
-        assert sum(noted) == 1
-        assert len(notes(message)) == 1
-
-    def test_speak_to_the_carrier_outside_of_any_transaction(self, carrier):
-        """A carrier that reports before it answers finds the attempt stored."""
-        message = make_message(user=make_api_user(account=make_account(credits=5)))
-        seen = []
-
-        def look(submit):
-            seen.append(Attempt.objects.filter(reference=submit.reference).exists())
-            connection.close()
-            return "A1"
-
-        carrier.steps.append(look)
-        delivery.deliver_due()
-
-        assert seen == [True]
-        assert outcomes(message) == [(1, "taken")]
 
 
 class TestDueMessages:

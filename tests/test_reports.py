@@ -1,31 +1,26 @@
 """Reports of the carrier: kept as they came, and the same end whatever their order."""
 
-import itertools
 from datetime import timedelta
-from decimal import Decimal
-from functools import partial
 
 import pytest
 import time_machine
 from django.db import OperationalError
 from django.utils import timezone
 
-from sms_accounts import carriers, delivery, ledger, reports
+from sms_accounts import carriers, delivery, reports
 from sms_accounts.models import (
-    FINAL,
     Attempt,
     Callback,
     DlrPost,
     DlrReport,
-    LedgerEntry,
     Message,
     State,
     Wallet,
 )
-from tests.factories import make_account, make_api_user, make_long_message, make_message
+from tests.factories import make_account, make_api_user, make_message
 from tests.plans import plan_of
-from tests.races import at_once
-from tests.scripted_carrier import dlr, installed, post, reported
+from tests.scripted_carrier import dlr, installed, post, reported, taken
+from tests.traces import notes, states_told
 
 pytestmark = pytest.mark.django_db
 
@@ -42,20 +37,6 @@ def on_its_way(**given) -> Message:
     delivery.deliver_due()
     message.refresh_from_db()
     return message
-
-
-def told(message: Message) -> list[str]:
-    return list(
-        Callback.objects.filter(message=message).order_by("id").values_list("state", flat=True)
-    )
-
-
-def notes(message: Message) -> list[str]:
-    return list(message.events.filter(state="").values_list("cause", flat=True))
-
-
-def refunds(message: Message) -> int:
-    return LedgerEntry.objects.filter(message=message, kind=LedgerEntry.Kind.REFUND).count()
 
 
 class TestReport:
@@ -92,12 +73,12 @@ class TestReport:
         reported(message, "delivered")
         message.refresh_from_db()
         assert message.state == State.DELIVERED
-        delivery._record_answers(message.pk, [_taken(attempts[0])])
+        delivery._record_answers(message.pk, [taken(attempts[0])])
 
         message.refresh_from_db()
         assert message.state == State.DELIVERED
         assert message.attempts.get().carrier_message_id == "A1"
-        assert told(message) == ["delivered"]
+        assert states_told(message) == ["delivered"]
 
     def test_by_an_id_not_stored_yet_waits_for_it(self, carrier):
         message = make_message(user=make_api_user(callback=CALLBACK))
@@ -106,12 +87,12 @@ class TestReport:
         post(dlr("delivered", carrier_message_id="A1"))
         reports.record_dlrs()
         assert DlrReport.objects.get().attempt is None
-        delivery._record_answers(message.pk, [_taken(attempts[0])])
+        delivery._record_answers(message.pk, [taken(attempts[0])])
 
         message.refresh_from_db()
         assert message.state == State.DELIVERED
         assert DlrReport.objects.get().attempt == attempts[0]
-        assert told(message) == ["delivered"]
+        assert states_told(message) == ["delivered"]
 
     def test_stored_at_the_same_moment_as_its_id_is_found_by_the_next_run(self, carrier):
         """Neither transaction saw what the other was about to store."""
@@ -148,7 +129,7 @@ class TestReport:
 
         message.refresh_from_db()
         assert message.state == State.DELIVERED
-        assert told(message) == ["enroute", "delivered"]
+        assert states_told(message) == ["enroute", "delivered"]
         assert notes(message) == []
         assert DlrReport.objects.count() == 3
 
@@ -161,7 +142,7 @@ class TestReport:
         message.refresh_from_db()
         assert (message.state, message.ptt) == (State.DELIVERED, 4)
         assert notes(message) == ["Report came too late: ENROUTE err:001"]
-        assert told(message) == ["enroute", "delivered"]
+        assert states_told(message) == ["enroute", "delivered"]
 
     @pytest.mark.parametrize(
         ("first", "second"), [("delivered", "expired"), ("expired", "delivered")]
@@ -175,7 +156,7 @@ class TestReport:
         message.refresh_from_db()
         assert message.state == first
         assert notes(message) == [f"Report came too late: {second} err:000"]
-        assert told(message) == ["enroute", first]
+        assert states_told(message) == ["enroute", first]
 
     def test_of_trouble_that_is_being_retried_is_told(self, carrier):
         message = on_its_way(user=make_api_user(callback=CALLBACK))
@@ -290,117 +271,6 @@ class TestPost:
         assert Wallet.objects.get(pk=user.wallet_id).credits == 10
 
 
-class TestOrder:
-    @pytest.mark.parametrize(
-        ("parts", "final", "ptt"),
-        [
-            (1, "delivered", 4),
-            (2, "delivered", 4),
-            (3, "delivered", 4),
-            (2, "undeliverable", 5),
-            (1, "rejected", 20),
-            (3, "rejected", 20),
-        ],
-    )
-    def test_of_answer_and_reports_does_not_matter(self, carrier, parts, final, ptt):
-        """Every order of answer, accepted, final and final again."""
-        user = make_api_user(account=make_account(credits=200), callback=CALLBACK)
-        for order in itertools.permutations(("answer", "enroute", final, "again")):
-            message = make_long_message(parts=parts, user=user)
-            [(_message, attempts)] = delivery._claim(carrier.name, 1)
-            for event in order:
-                if event == "answer":
-                    _answer(message, attempts)
-                    continue
-                state = final if event == "again" else event
-                post(*(dlr(state, reference=attempt.reference) for attempt in attempts))
-                reports.record_dlrs()
-
-            message.refresh_from_db()
-            assert (message.state, message.ptt) == (final, ptt), order
-            assert [state for state in told(message) if state in FINAL] == [final], order
-            assert refunds(message) == int(final == "rejected"), order
-
-    def test_of_parts_among_each_other_does_not_matter(self, carrier):
-        """The answer, and accepted and delivered of two parts, one named by our reference and
-        one by the carrier's id, in orders of all kinds."""
-        events = list(itertools.product((0, 1), ("enroute", "delivered")))
-        user = make_api_user(account=make_account(credits=200), callback=CALLBACK)
-        for order in list(itertools.permutations([None, *events]))[::4]:
-            message = make_long_message(parts=2, user=user)
-            [(_message, attempts)] = delivery._claim(carrier.name, 1)
-            for event in order:
-                if event is None:
-                    _answer(message, attempts)
-                    continue
-                part, state = event
-                name = attempts[part].reference
-                post(dlr(state, reference=name) if part else dlr(state, carrier_message_id=name))
-                reports.record_dlrs()
-
-            message.refresh_from_db()
-            assert message.state == State.DELIVERED, order
-            assert told(message).count("delivered") == 1, order
-
-
-@pytest.mark.django_db(transaction=True)
-class TestTwoReaders:
-    def test_apply_each_report_once(self, carrier):
-        user = make_api_user(account=make_account(credits=30), quota=20, callback=CALLBACK)
-        messages = [make_message(user=user) for _ in range(12)]
-        delivery.deliver_due()
-        for attempt in Attempt.objects.order_by("-id"):
-            post(dlr("rejected", reference=attempt.reference))
-            post(dlr("delivered", reference=attempt.reference))
-
-        at_once(reports.record_dlrs, reports.record_dlrs, reports.record_dlrs)
-
-        assert Callback.objects.exclude(state="enroute").count() == len(messages)
-        assert not DlrReport.objects.filter(attempt=None).exists()
-        rejected = Message.objects.filter(state=State.REJECTED).count()
-        assert Wallet.objects.get(pk=user.wallet_id).credits == Decimal(8 + rejected)
-
-    def test_and_the_worker_that_stores_the_answer_agree(self, carrier):
-        """The report by the carrier's id comes while the answer with that id is stored."""
-        for number in range(8):
-            message = make_message()
-            [(_message, attempts)] = delivery._claim(carrier.name, 1)
-            answer = _taken(attempts[0], carrier_id=f"A{number}")
-            post(dlr("delivered", carrier_message_id=f"A{number}"))
-
-            at_once(
-                reports.record_dlrs,
-                partial(delivery._record_answers, message.pk, [answer]),
-            )
-            reports.record_dlrs()
-
-            message.refresh_from_db()
-            assert message.state == State.DELIVERED
-
-    def test_and_the_worker_never_wait_for_each_other_in_a_circle(self, carrier):
-        """One call rejects many messages that one purse paid, while the carrier's answers
-        reject the same messages from the other end."""
-        user = make_api_user(account=make_account(credits=30), quota=20)
-        for _ in range(20):
-            make_message(user=user)
-        claimed = delivery._claim(carrier.name, 20)
-        post(*(dlr("rejected", reference=each.reference) for _, [each] in claimed))
-
-        def refuse_all():
-            for message, [attempt] in reversed(claimed):
-                delivery._record_answers(message.pk, [_refused(attempt)])
-
-        at_once(
-            reports.record_dlrs,
-            refuse_all,
-            partial(ledger.set_quota, user, Decimal(5), by=None),
-        )
-
-        assert set(Message.objects.values_list("state", flat=True)) == {"rejected"}
-        assert not DlrPost.objects.filter(read_at=None).exists()
-        assert LedgerEntry.objects.filter(kind=LedgerEntry.Kind.REFUND).count() == 20
-
-
 class TestQueries:
     def test_for_posts_to_read_use_their_index(self):
         unread = DlrPost.objects.filter(read_at=None).order_by("id")[:1]
@@ -414,31 +284,6 @@ class TestQueries:
 
     def test_for_what_was_left_over_look_for_its_parts_by_index(self):
         assert "attempts_by_carrier_id" in plan_of(reports._left_over())
-
-
-def _taken(attempt: Attempt, *, carrier_id: str = "A1") -> delivery._Answer:
-    return delivery._Answer(
-        attempt=attempt,
-        outcome=Attempt.Outcome.TAKEN,
-        carrier_message_id=carrier_id,
-        at=timezone.now(),
-    )
-
-
-def _refused(attempt: Attempt) -> delivery._Answer:
-    return delivery._Answer(
-        attempt=attempt,
-        outcome=Attempt.Outcome.REJECTED,
-        ptt=20,
-        code="rejected err:000",
-        at=timezone.now(),
-    )
-
-
-def _answer(message: Message, attempts: list[Attempt]) -> None:
-    """Store that the carrier took all parts; its ids are our references."""
-    answers = [_taken(attempt, carrier_id=attempt.reference) for attempt in attempts]
-    delivery._record_answers(message.pk, answers)
 
 
 def _killed(*args):
