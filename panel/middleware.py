@@ -1,9 +1,29 @@
 """What every answer of the panel carries, beyond Django's own middleware."""
 
 from collections.abc import Callable
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import add_never_cache_headers
+
+
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
+    """Asks for a sign-in unless a view is open, and does not read the session for one that is.
+
+    A script's call must neither wait for the session's table nor get a cookie.
+    """
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
 
 
 class PrivatePagesMiddleware:
@@ -18,7 +38,8 @@ class PrivatePagesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if getattr(request, "user", None) is not None and request.user.is_authenticated:
+        session = getattr(request, "session", None)
+        if session is not None and session.accessed and request.user.is_authenticated:
             add_never_cache_headers(response)
         if getattr(request, "htmx", False) and response.status_code in (301, 302, 303):
             target = response.headers["Location"]

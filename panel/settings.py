@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "panel.middleware.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -102,7 +102,9 @@ DATABASES = {
     "default": (
         {
             **dj_database_url.parse(ENVIRONMENT.DATABASE_URL, conn_max_age=0),
-            "OPTIONS": {"pool": {"min_size": 1, "max_size": 24, "timeout": 20}},
+            "CONN_HEALTH_CHECKS": True,
+            # A call that finds no connection in that time is told to come back.
+            "OPTIONS": {"pool": {"min_size": 1, "max_size": 24, "timeout": 5}},
         }
         if ENVIRONMENT.DATABASE_URL
         else {

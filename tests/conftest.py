@@ -28,17 +28,11 @@ def embedded(settings, tmp_path) -> None:
 @pytest.fixture(autouse=True)
 def right_books(request: pytest.FixtureRequest) -> Iterator[None]:
     """After each test that used the database: every purse holds what its entries say."""
-    used = "django_db" in request.keywords or {"db", "transactional_db"} & set(
-        request.fixturenames
-    )
+    used = "django_db" in request.keywords or {"db", "transactional_db"} & set(request.fixturenames)
     if used:
-        request.getfixturevalue(
-            "transactional_db" if _is_transactional(request) else "db"
-        )
+        request.getfixturevalue("transactional_db" if _is_transactional(request) else "db")
     yield
-    if used and not connection.in_atomic_block:
-        assert ledger.wrong_books() == []
-    elif used and not connection.needs_rollback:
+    if (used and not connection.in_atomic_block) or (used and not connection.needs_rollback):
         assert ledger.wrong_books() == []
 
 

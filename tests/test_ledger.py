@@ -43,7 +43,7 @@ class TestDebit:
         assert credits_of(user.wallet_id) == 1
 
     def test_is_exact_to_the_hundredth_after_many(self):
-        user = make_api_user(account=make_account(credits="1.00"))
+        user = make_api_user(account=make_account(credits=Decimal("1.00")))
 
         for _ in range(10):
             ledger.debit(user, Decimal("0.10"), submission=make_submission(user))

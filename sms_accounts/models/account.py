@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sms_accounts.models.user import User
 
 ACCOUNT_NAME = RegexValidator(
-    r"^sms-[a-z0-9]{2,20}-[0-9]{1,4}$",
+    r"^sms-[a-z0-9]{2,20}-[0-9]{1,4}\Z",
     _("An account is named like 'sms-ab12345-1'."),
 )
 
@@ -43,7 +43,7 @@ class Account(models.Model):
         _("home country"),
         max_length=2,
         blank=True,
-        validators=[RegexValidator(r"^[A-Z]{2}$", _("Two capital letters, such as FR."))],
+        validators=[RegexValidator(r"^[A-Z]{2}\Z", _("Two capital letters, such as FR."))],
         help_text=_("National numbers are read as this country's."),
     )
     callback_url = models.CharField(_("callback"), max_length=2000, blank=True)
@@ -81,7 +81,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id}: {self.role}"
+        return self.get_role_display()
 
 
 class AlertTexts(models.Model):

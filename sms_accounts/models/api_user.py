@@ -21,7 +21,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 MOST_RESTRICTIONS = 5
 
 LOGIN = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,39}$",
+    r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,39}\Z",
     _("1 to 40 letters, digits and . _ @ + - , beginning with a letter or digit."),
 )
 

@@ -136,6 +136,7 @@ class Message(models.Model):
                 name="messages_submitting",
             ),
             models.Index(fields=["account", "-id"], name="messages_of_account"),
+            models.Index(fields=["msisdn", "-id"], name="messages_to_msisdn"),
         ]
 
     def __str__(self) -> str:

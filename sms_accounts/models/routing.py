@@ -10,7 +10,7 @@ from sms_accounts.models.account import Account
 from sms_accounts.models.fields import CreditsField
 
 SENDER_NAME = RegexValidator(
-    r"^(?=.*[A-Za-z])[A-Za-z0-9 .&_-]{3,11}$|^[0-9]{3,15}$",
+    r"^(?=.*[A-Za-z])[A-Za-z0-9 .&_-]{3,11}\Z|^[0-9]{3,15}\Z",
     _("3 to 11 letters and digits, or a number of 3 to 15 digits."),
 )
 
@@ -65,7 +65,7 @@ class Rate(models.Model):
         max_length=15,
         unique=True,
         blank=True,
-        validators=[RegexValidator(r"^[0-9]*$", _("Digits only, without plus sign."))],
+        validators=[RegexValidator(r"^[0-9]*\Z", _("Digits only, without plus sign."))],
         help_text=_("First digits of the numbers, beginning with the country code; empty: all."),
     )
     credits = CreditsField(_("credits a part"))
