@@ -255,7 +255,8 @@ def _install_locks(python: Path, locks: Sequence[str]) -> None:
     chosen = [argument for lock in locks for argument in ("-r", str(ROOT / lock))]
     uv = shutil.which("uv")
     if uv:
-        command = [uv, "pip", "install", "--quiet", "--python", str(python)]
+        # Compiled now, once: otherwise each process does it again where Python may not write.
+        command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
         if not _run([*command, "--require-hashes", *chosen]).returncode:
             return
     # Also where uv is broken, or does not know of an index that pip was told of.

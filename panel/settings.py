@@ -108,7 +108,7 @@ DATABASES = {
         }
         if ENVIRONMENT.DATABASE_URL
         else {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "panel.sqlite",
             "NAME": DATA_DIR / "panel.sqlite3",
             # Tests use threads, and a database in memory has one connection only.
             "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
