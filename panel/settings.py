@@ -135,7 +135,7 @@ BROKER_SOCKET = (
 REDIS_URL = ENVIRONMENT.REDIS_URL or f"unix://{BROKER_SOCKET}"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "panel.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "panel",
         "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from sms_accounts import activity, credentials, ledger
@@ -159,13 +159,25 @@ def set_callback(user: ApiUser, url: str, *, by: User | None) -> bool:
             return False
         locked.callback_url = url
         locked.save(update_fields=["callback_url"])
-        waiting = Callback.objects.filter(api_user=user, url=before, done_at=None, given_up_at=None)
-        if url:
-            waiting.update(url=url, due_at=timezone.now())
-        else:
-            waiting.update(given_up_at=timezone.now())
+        _redirect(
+            Callback.objects.filter(api_user=user, url=before, done_at=None, given_up_at=None), url
+        )
         activity.record(by, "callback changed", user, before={"url": before}, after={"url": url})
     return True
+
+
+def _redirect(waiting: QuerySet[Callback], url: str) -> None:
+    """Send what waits for an old URL to a new one, or nowhere where there is none.
+
+    A change that the new URL hears of already, as the account's callback, is told once.
+    """
+    now = timezone.now()
+    if url:
+        told = Callback.objects.filter(
+            message=OuterRef("message"), sequence=OuterRef("sequence"), url=url
+        )
+        waiting.exclude(Exists(told)).update(url=url, due_at=now)
+    waiting.update(given_up_at=now)
 
 
 def set_enabled(user: ApiUser, enabled: bool, *, by: User | None) -> bool:

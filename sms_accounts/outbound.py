@@ -33,7 +33,9 @@ from sms_accounts.special_addresses import Address, Network, is_public, unmapped
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
+# What may be typed, and what may be called once the caller has added values to it.
 LONGEST_URL = 2_000
+LONGEST_CALLED = 2_500
 # What of an answer's body is kept, and what is read of an answer in all, its head included.
 BODY_KEPT = 1_024
 MOST_READ = 64 * 1_024
@@ -143,6 +145,8 @@ def check_url(url: str, *, trusted: Collection[Network] = ()) -> None:
 
     Asks nobody: this is for the moment a URL is saved. `get` judges the addresses again.
     """
+    if len(url) > LONGEST_URL:
+        raise NotAllowed(Refusal.LENGTH)
     target = _read(url)
     if target.address is not None:
         _allow([target.address], trusted=trusted)
@@ -190,7 +194,7 @@ def _allow(addresses: Iterable[Address], *, trusted: Collection[Network]) -> Non
 
 
 def _read(url: str) -> _Target:
-    if len(url) > LONGEST_URL:
+    if len(url) > LONGEST_CALLED:
         raise NotAllowed(Refusal.LENGTH)
     # Parsers disagree about what these mean, and some drop them silently.
     if any(not character.isprintable() or character in " \\" for character in url):

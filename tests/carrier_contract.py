@@ -74,6 +74,13 @@ class CarrierContract:
         assert rig.carrier.submit(submit)
         assert rig.times_on_air(submit.reference) == 1
 
+    def test_takes_what_was_put_off_under_a_new_reference_too(self, rig):
+        for _ in range(2):
+            with pytest.raises(TryLater):
+                rig.carrier.submit(make(rig.numbers.busy_twice))
+
+        assert rig.carrier.submit(make(rig.numbers.busy_twice))
+
     def test_asks_to_try_later_while_nobody_listens(self, rig):
         submit = make(rig.numbers.delivered)
         rig.carrier.submit(make(rig.numbers.delivered))

@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sms_accounts import callbacks
+from sms_accounts import api_users, callbacks, outbound
 from sms_accounts.models import Account, Callback, CallbackAttempt
 from tests.factories import make_account, make_api_user, make_message
 from tests.plans import plan_of
@@ -44,11 +44,13 @@ def make_callback(
     state: str = "delivered",
     ptt: int | None = 4,
     changed_at: datetime | None = None,
+    api_user=None,
 ) -> Callback:
     message = message or make_message()
     return Callback.objects.create(
         message=message,
         account=message.account,
+        api_user=api_user,
         url=url,
         sequence=sequence,
         state=state,
@@ -352,6 +354,39 @@ class TestWorkers:
         assert at_that_moment < callbacks.WINDOW
         assert len(slow.requests) == callbacks.WINDOW + 4
         assert not Callback.objects.filter(done_at=None).exists()
+
+
+class TestNewUrl:
+    def test_gets_what_waited_for_the_old_one(self, receiver):
+        user = make_api_user(callback="https://old.example/dlr")
+        callback = make_callback(user.callback_url, message=make_message(user=user), api_user=user)
+
+        api_users.set_callback(user, receiver.url, by=None)
+        callbacks.call_due()
+
+        assert len(receiver.requests) == 1
+        assert Callback.objects.get(pk=callback.pk).done_at
+
+    def test_that_is_the_accounts_too_hears_of_each_change_once(self, receiver):
+        user = make_api_user(callback="https://old.example/dlr")
+        message = make_message(user=user)
+        make_callback(user.callback_url, message=message, api_user=user)
+        make_callback(receiver.url, message=message)
+
+        api_users.set_callback(user, receiver.url, by=None)
+        callbacks.call_due()
+
+        assert len(receiver.requests) == 1
+        assert not Callback.objects.filter(done_at=None, given_up_at=None).exists()
+
+    def test_of_two_thousand_characters_is_called_with_its_values(self, receiver, settings):
+        long = f"{receiver.url}?own={'x' * (outbound.LONGEST_URL - len(receiver.url) - 5)}"
+        outbound.check_url(long, trusted=settings.CALLBACK_TRUSTED_NETWORKS)
+        make_callback(long, message=make_message())
+
+        callbacks.call_due()
+
+        assert len(receiver.requests) == 1
 
 
 class TestDueCallbacks:

@@ -14,8 +14,8 @@ from typing import Any
 
 from sms_accounts.carriers.simulated_numbers import Behaviour, Plan
 
-# `asked` counts how often a reference came, `repeated` how often after it was taken. Moments
-# are in seconds since 1970, so that SQLite can compare them.
+# `asked` counts how often a reference came, `repeated` how often after it was taken; `busy`
+# how often a receiver was put off. Moments are in seconds since 1970, for SQLite to compare.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS submits (
     number INTEGER PRIMARY KEY,
@@ -25,6 +25,10 @@ CREATE TABLE IF NOT EXISTS submits (
     repeated INTEGER NOT NULL DEFAULT 0,
     wire TEXT NOT NULL,
     seen_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS busy (
+    receiver TEXT PRIMARY KEY,
+    times INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS dlrs (
     number INTEGER PRIMARY KEY,
@@ -104,7 +108,7 @@ class State:
         """
         carrier_message_id = secrets.token_hex(8)
         with self._lock, self._db:
-            number, asked, repeated, taken_as = self._seen(
+            number, repeated, taken_as = self._seen(
                 reference, wire, _taken_at_once(plan, carrier_message_id), now
             )
             if repeated:
@@ -113,7 +117,7 @@ class State:
                 )
             if plan.behaviour is Behaviour.REFUSED:
                 return Taking(verdict=Verdict.REFUSED, number=number)
-            if plan.behaviour is Behaviour.TRY_LATER and asked <= _TIMES_BUSY:
+            if plan.behaviour is Behaviour.TRY_LATER and self._is_busy(wire):
                 return Taking(verdict=Verdict.BUSY, number=number)
             if not taken_as:
                 self._db.execute(
@@ -185,17 +189,33 @@ class State:
 
     def _seen(
         self, reference: str, wire: Mapping[str, Any], taken_as: str | None, now: datetime
-    ) -> tuple[int, int, int, str]:
+    ) -> tuple[int, int, str]:
         # One statement for the ordinary case: a carrier is asked thousands of times a second.
-        number, asked, repeated, taken_as = self._db.execute(
+        number, repeated, taken_as = self._db.execute(
             "INSERT INTO submits (reference, carrier_message_id, wire, seen_at)"
             " VALUES (?, ?, ?, ?)"
             " ON CONFLICT (reference) DO UPDATE SET asked = asked + 1,"
             " repeated = repeated + (carrier_message_id IS NOT NULL)"
-            " RETURNING number, asked, repeated, carrier_message_id",
+            " RETURNING number, repeated, carrier_message_id",
             (reference, taken_as, json.dumps(wire), now.timestamp()),
         ).fetchone()
-        return number, asked, repeated, taken_as or ""
+        return number, repeated, taken_as or ""
+
+    def _is_busy(self, wire: Mapping[str, Any]) -> bool:
+        """Say whether this part of a message to this number is put off once more.
+
+        Counted by number and part: whoever tries again may do so under a new reference.
+        """
+        receiver = f"{wire['to']}/{wire['part']}"
+        (times,) = self._db.execute(
+            "INSERT INTO busy (receiver, times) VALUES (?, 1)"
+            " ON CONFLICT (receiver) DO UPDATE SET times = times + 1 RETURNING times",
+            (receiver,),
+        ).fetchone()
+        if times <= _TIMES_BUSY:
+            return True
+        self._db.execute("DELETE FROM busy WHERE receiver = ?", (receiver,))
+        return False
 
     def _plan_dlrs(
         self,

@@ -1,8 +1,10 @@
 """Accounts, who holds them, and the alert texts of each."""
 
 from typing import TYPE_CHECKING, Self
+from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +20,15 @@ ACCOUNT_NAME = RegexValidator(
     r"^sms-[a-z0-9]{2,20}-[0-9]{1,4}\Z",
     _("An account is named like 'sms-ab12345-1'."),
 )
+
+
+def known_time_zone(name: str) -> None:
+    """Refuse what is no zone of the IANA database: times could not be told in it."""
+    if name not in available_timezones():
+        raise ValidationError(
+            _("'%(name)s' is no time zone; they are named like 'Europe/Paris'."),
+            params={"name": name},
+        )
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -38,7 +49,9 @@ class Account(models.Model):
     description = models.CharField(_("description"), max_length=100, blank=True)
     wallet = models.OneToOneField(Wallet, models.PROTECT, related_name="account")
     is_enabled = models.BooleanField(_("enabled"), default=True)
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", validators=[known_time_zone]
+    )
     home_country = models.CharField(
         _("home country"),
         max_length=2,
