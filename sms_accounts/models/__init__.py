@@ -8,6 +8,7 @@ from sms_accounts.models.attempt import Attempt, DlrPost, DlrReport
 from sms_accounts.models.callback import Callback, CallbackAttempt
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.routing import Rate, Sender
+from sms_accounts.models.sending import IdempotencyKey, Pace
 from sms_accounts.models.user import User
 from sms_accounts.models.wallet import LedgerEntry, Wallet
 
@@ -24,11 +25,13 @@ __all__ = [
     "CallbackAttempt",
     "DlrPost",
     "DlrReport",
+    "IdempotencyKey",
     "LedgerEntry",
     "Membership",
     "Message",
     "MessageEvent",
     "Notification",
+    "Pace",
     "Rate",
     "Sender",
     "State",

@@ -1,9 +1,10 @@
 """API users: who a script is, what it may spend, from where, and whom its alerts go to."""
 
 import ipaddress
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -57,6 +58,11 @@ class ApiUser(models.Model):
     login = models.CharField(_("ID"), max_length=40, validators=[LOGIN])
     password = models.CharField(_("password hash"), max_length=128)
     password_changed_at = models.DateTimeField(_("password changed"))
+    # The one before, while it still works: until a moment, or until somebody ends it.
+    former_password = models.CharField(_("former password hash"), max_length=128, blank=True)
+    former_password_until = models.DateTimeField(
+        _("former password works until"), null=True, blank=True
+    )
     is_enabled = models.BooleanField(_("enabled"), default=True)
 
     # Who pays. `quota_wallet` is the user's own purse, there from the first day and empty while
@@ -74,6 +80,13 @@ class ApiUser(models.Model):
 
     # Networks in their canonical form, at most five: ["192.0.2.0/24", "2001:db8::1/128"].
     restrictions = models.JSONField(_("restrictions"), default=list, blank=True)
+    restrictions_observed = models.BooleanField(_("restrictions only observed"), default=False)
+    refuses_url_passwords = models.BooleanField(_("refuses passwords in URLs"), default=False)
+    messages_a_minute = models.PositiveIntegerField(
+        _("messages a minute"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    # Two letters each, as in ["BE", "FR"]; none means everywhere.
+    countries = models.JSONField(_("countries"), default=list, blank=True)
     callback_url = models.CharField(_("callback"), max_length=2000, blank=True)
 
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
@@ -111,8 +124,13 @@ class ApiUser(models.Model):
     def has_quota(self) -> bool:
         return self.wallet_id == self.quota_wallet_id
 
+    def has_former_password(self, now: datetime) -> bool:
+        """Say whether the password before the present one still works."""
+        until = self.former_password_until
+        return bool(self.former_password) and (until is None or now < until)
+
     def allows(self, address: Address) -> bool:
-        """Say whether http2sms takes this user from an address; no restriction means any."""
+        """Say whether an address is in the restrictions of this user; none means any."""
         if not self.restrictions:
             return True
         mapped = getattr(address, "ipv4_mapped", None)
@@ -121,19 +139,37 @@ class ApiUser(models.Model):
 
 
 class AddressUse(models.Model):
-    """An address from which somebody with a right password called for an API user."""
+    """An address from which somebody with a right password called for an API user.
+
+    `observed` counts calls that the restrictions would have refused, had they not been told to
+    observe only.
+    """
+
+    class Method(models.TextChoices):
+        """How the password came, the last time it was accepted."""
+
+        URL = "url", _("in the URL")
+        FORM = "form", _("in the body")
+        BASIC = "basic", _("HTTP Basic")
 
     api_user = models.ForeignKey(ApiUser, models.CASCADE, related_name="address_uses")
     address = models.GenericIPAddressField(_("address"), unpack_ipv4=True)
     accepted_at = models.DateTimeField(_("last accepted"), null=True)
+    method = models.CharField(_("method"), max_length=5, choices=Method.choices, blank=True)
+    with_former_password = models.BooleanField(_("with the former password"), default=False)
     refused_at = models.DateTimeField(_("last refused"), null=True)
     refusals = models.PositiveIntegerField(_("times refused"), default=0)
+    observed_at = models.DateTimeField(_("last observed"), null=True)
+    observations = models.PositiveIntegerField(_("times observed"), default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["api_user", "address"], name="one_row_per_api_user_and_address"
             )
+        ]
+        indexes = [
+            models.Index(fields=["api_user", "-accepted_at"], name="last_use_of_api_user"),
         ]
 
     def __str__(self) -> str:

@@ -94,6 +94,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Those to submit now that no other worker holds."""
         return self.filter(state=State.QUEUED, due_at__lte=now).order_by("due_at", "id")
 
+    def come(self, now: datetime) -> Self:
+        """Those that were scheduled for now or earlier."""
+        return self.filter(state=State.SCHEDULED, due_at__lte=now).order_by("due_at", "id")
+
     def abandoned(self, now: datetime) -> Self:
         """Those whose worker went away between the claim and the carrier's answer."""
         return self.filter(state=State.SUBMITTING, claimed_until__lt=now)
@@ -129,6 +133,11 @@ class Message(models.Model):
                 fields=["due_at", "id"],
                 condition=models.Q(state="queued"),
                 name="messages_due",
+            ),
+            models.Index(
+                fields=["due_at", "id"],
+                condition=models.Q(state="scheduled"),
+                name="messages_scheduled",
             ),
             models.Index(
                 fields=["claimed_until"],

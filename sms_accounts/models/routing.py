@@ -28,6 +28,11 @@ class Sender(models.Model):
     status = models.CharField(
         _("status"), max_length=8, choices=Status.choices, default=Status.WAITING
     )
+    takes_replies = models.BooleanField(
+        _("takes replies"),
+        default=False,
+        help_text=_("A number that replies reach; http2sms uses it for senderForResponse."),
+    )
     description = models.CharField(_("description"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
 
