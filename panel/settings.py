@@ -165,7 +165,7 @@ _RING = {"schedule": timedelta(seconds=2), "options": {"expires": 10}}
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"sms_accounts.tasks.{name}", **_RING}
     for name in ("deliver_due", "record_dlrs", "call_due", "alert_due")
-}
+} | {"purge": {"task": "sms_accounts.tasks.purge", "schedule": timedelta(minutes=10)}}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
 # Who may sign in, and how.
@@ -175,7 +175,9 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "panel.hashers.ScriptPasswordHasher",
 ]
+SCRIPT_PASSWORD_HASHER = "argon2_script"  # noqa: S105  # its name
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -5,8 +5,8 @@ returns whether anything did.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
@@ -14,6 +14,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from sms_accounts import activity, credentials, ledger
+from sms_accounts.credentials import SignedIn
 from sms_accounts.models import Account, AddressUse, Alert, ApiUser, Callback, User, Wallet
 from sms_accounts.models.api_user import Address
 
@@ -31,6 +32,25 @@ class Limit:
     support: str
     email: str
     msisdn: str
+
+
+@dataclass(frozen=True)
+class KeepFormer:
+    """For how long a former password works beside the new one; None until it is ended by hand."""
+
+    span: timedelta | None
+
+    def until(self, now: datetime) -> datetime | None:
+        return None if self.span is None else now + self.span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protection:
+    """How an API user may sign in, how fast it may send, and where to (none: everywhere)."""
+
+    refuses_url_passwords: bool
+    messages_a_minute: int | None
+    countries: tuple[str, ...]
 
 
 def add(account: Account, *, login: str, password: str, by: User | None) -> ApiUser:
@@ -51,13 +71,53 @@ def add(account: Account, *, login: str, password: str, by: User | None) -> ApiU
     return user
 
 
-def set_password(user: ApiUser, password: str, *, by: User | None) -> None:
-    """Replace the password: the old one stops working at once; raises UnfitPassword."""
+def set_password(
+    user: ApiUser, password: str, *, keep_former: KeepFormer | None = None, by: User | None
+) -> None:
+    """Replace the password; raises UnfitPassword.
+
+    The old one stops working at once, unless `keep_former` says for how long it works beside
+    the new one. A still older one never does.
+    """
     with transaction.atomic():
-        user.password = credentials.hashed(password)
-        user.password_changed_at = timezone.now()
-        user.save(update_fields=["password", "password_changed_at"])
-        activity.record(by, "password changed", user)
+        locked = _locked(user)
+        now = timezone.now()
+        locked.former_password = locked.password if keep_former else ""
+        locked.former_password_until = keep_former.until(now) if keep_former else None
+        locked.password = credentials.hashed(password)
+        locked.password_changed_at = now
+        locked.save(
+            update_fields=[
+                "password",
+                "password_changed_at",
+                "former_password",
+                "former_password_until",
+            ]
+        )
+        activity.record(
+            by,
+            "password changed",
+            user,
+            after={"former password works until": _told_until(locked)} if keep_former else None,
+        )
+
+
+def _told_until(user: ApiUser) -> str:
+    until = user.former_password_until
+    return "ended by hand" if until is None else until.isoformat(timespec="minutes")
+
+
+def end_former_password(user: ApiUser, *, by: User | None) -> bool:
+    """Let the password before the present one work no longer."""
+    with transaction.atomic():
+        ended = (
+            ApiUser.objects.filter(pk=user.pk)
+            .exclude(former_password="")
+            .update(former_password="", former_password_until=None)
+        )
+        if ended:
+            activity.record(by, "former password ended", user)
+    return bool(ended)
 
 
 def set_quota(user: ApiUser, quota: Decimal | None, *, by: User | None) -> bool:
@@ -131,23 +191,52 @@ def _told(limit: Limit) -> dict[str, object]:
     }
 
 
-def set_restrictions(user: ApiUser, networks: Sequence[str], *, by: User | None) -> bool:
-    """Store from which networks (canonical, at most five) http2sms takes the user."""
+def set_restrictions(
+    user: ApiUser, networks: Sequence[str], *, observed: bool = False, by: User | None
+) -> bool:
+    """Store from which networks (canonical, at most five) http2sms takes the user.
+
+    With `observed` nobody is refused: calls from elsewhere are counted only.
+    """
+    after = {"networks": list(networks), "observed": observed and bool(networks)}
     with transaction.atomic():
         locked = _locked(user)
-        before = list(locked.restrictions)
-        if before == list(networks):
+        before = {
+            "networks": list(locked.restrictions),
+            "observed": locked.restrictions_observed,
+        }
+        if before == after:
             return False
-        locked.restrictions = list(networks)
-        locked.save(update_fields=["restrictions"])
+        locked.restrictions = after["networks"]
+        locked.restrictions_observed = bool(after["observed"])
+        locked.save(update_fields=["restrictions", "restrictions_observed"])
+        activity.record(by, "restrictions changed", user, before=before, after=after)
+    return True
+
+
+def set_protection(user: ApiUser, protection: Protection, *, by: User | None) -> bool:
+    """Store how the user may sign in, how fast it may send and where to."""
+    with transaction.atomic():
+        locked = _locked(user)
+        before = protection_of(locked)
+        if before == protection:
+            return False
+        locked.refuses_url_passwords = protection.refuses_url_passwords
+        locked.messages_a_minute = protection.messages_a_minute
+        locked.countries = list(protection.countries)
+        locked.save(update_fields=["refuses_url_passwords", "messages_a_minute", "countries"])
         activity.record(
-            by,
-            "restrictions changed",
-            user,
-            before={"networks": before},
-            after={"networks": list(networks)},
+            by, "protection changed", user, before=asdict(before), after=asdict(protection)
         )
     return True
+
+
+def protection_of(user: ApiUser) -> Protection:
+    return Protection(
+        refuses_url_passwords=user.refuses_url_passwords,
+        messages_a_minute=user.messages_a_minute,
+        countries=tuple(user.countries),
+    )
 
 
 def set_callback(user: ApiUser, url: str, *, by: User | None) -> bool:
@@ -211,33 +300,45 @@ def delete(user: ApiUser, *, by: User | None) -> Decimal:
     return held
 
 
-def note_address(user: ApiUser, address: Address, *, accepted: bool) -> None:
+def note_call(
+    signed_in: SignedIn,
+    address: Address,
+    *,
+    method: AddressUse.Method,
+    accepted: bool,
+    is_inside: bool,
+) -> None:
     """Remember that somebody with the right password called from an address.
 
-    Stored at most once a minute for each user and address that is accepted, since it only
-    says "lately"; each refusal counts.
+    `is_inside` says whether the restrictions name the address. What is as it was a minute ago
+    is not stored again, since it only says "lately"; each call from outside counts.
     """
-    now = timezone.now()
+    user, now = signed_in.user, timezone.now()
+    changes: dict[str, object] = {}
+    if accepted:
+        changes |= {
+            "accepted_at": now,
+            "method": method,
+            "with_former_password": signed_in.with_former_password,
+        }
     rows = AddressUse.objects.filter(api_user=user, address=str(address))
-    fresh = {"accepted_at": now} if accepted else {"refused_at": now}
-    if accepted and rows.filter(accepted_at__gt=now - timedelta(minutes=1)).exists():
+    if (
+        is_inside
+        and rows.filter(
+            accepted_at__gt=now - timedelta(minutes=1),
+            method=method,
+            with_former_password=signed_in.with_former_password,
+        ).exists()
+    ):
         return
-    changes: dict[str, object] = dict(fresh)
-    if not accepted:
-        changes["refusals"] = F("refusals") + 1
-    if rows.update(**changes):
+    counted = "observations" if accepted else "refusals"
+    outside = {"observed_at" if accepted else "refused_at": now} if not is_inside else {}
+    if rows.update(**changes, **outside, **({counted: F(counted) + 1} if outside else {})):
         return
-    AddressUse.objects.bulk_create(
-        [
-            AddressUse(
-                api_user=user,
-                address=str(address),
-                refusals=0 if accepted else 1,
-                **fresh,
-            )
-        ],
-        ignore_conflicts=True,
-    )
+    first = AddressUse(api_user=user, address=str(address), **changes, **outside)
+    if outside:
+        setattr(first, counted, 1)
+    AddressUse.objects.bulk_create([first], ignore_conflicts=True)
 
 
 def _locked(user: ApiUser) -> ApiUser:

@@ -7,13 +7,18 @@ import string
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
+from django.utils import timezone
 
-from sms_accounts.models import ApiUser
+from sms_accounts import guesses
+from sms_accounts.models import AddressUse, ApiUser
+from sms_accounts.models.api_user import Address
 
 SHORTEST, LONGEST = 8, 64
 _ACCEPTED = re.compile(r"[A-Za-z0-9]{8,64}")
@@ -21,6 +26,11 @@ _ALPHABET = string.ascii_letters + string.digits
 
 REMEMBERED_FOR = timedelta(minutes=5)
 MOST_REMEMBERED = 20_000
+
+# A user has the present password, and for a while the one before.
+MOST_PASSWORDS = 2
+# How long an address from which a user has signed in stays one that guessers cannot block.
+KNOWN_FOR = timedelta(days=90)
 
 
 class UnfitPassword(ValueError):
@@ -36,36 +46,102 @@ def hashed(password: str) -> str:
     """Return what is stored of a password; raises UnfitPassword."""
     if not _ACCEPTED.fullmatch(password):
         raise UnfitPassword(f"A password has {SHORTEST} to {LONGEST} letters and digits.")
-    return make_password(password)
+    return make_password(password, hasher=settings.SCRIPT_PASSWORD_HASHER)
 
 
-def authenticate(account_name: str, login: str, password: str) -> ApiUser | None:
-    """Return the user whose credentials these are, or None, whatever was wrong with them.
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Who somebody says that he is, and the address that he calls from."""
 
-    A right password is remembered in this process, as a keyed digest bound to the moment the
-    password was set, so that a busy script pays for the slow hash once in five minutes. For
-    an unknown account or login the slow hash is computed all the same: the time that the
-    answer takes does not tell which of the three was wrong.
+    account: str
+    login: str
+    password: str = field(repr=False)
+    address: Address
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Whose credentials a claim had, and whether by the password before the present one."""
+
+    user: ApiUser
+    with_former_password: bool = False
+
+
+class WrongCredentials(Exception):
+    """No user who may send has these credentials, whatever was wrong with them."""
+
+
+def authenticate(claim: Claim) -> SignedIn:
+    """Return whose credentials these are; raises WrongCredentials, guesses.TooManyTries.
+
+    A right password is remembered in this process, as a keyed digest bound to the stored hash,
+    so that a busy script pays for the slow hash once in five minutes. Whatever is wrong, the
+    slow hash is computed as often, for nobody too: the time that the answer takes does not
+    tell an unknown account, an unknown login, a wrong password and a disabled user apart.
     """
-    user = (
+    user = _named(claim)
+    hashes = _working_hashes(user)
+    for with_former, stored in enumerate(hashes):
+        if user is not None and _remembered.knows(user, stored, claim.password):
+            return SignedIn(user, bool(with_former))
+    with guesses.counted(
+        account=claim.account,
+        login=claim.login,
+        address=claim.address,
+        is_known=_is_known(user, claim.address),
+    ):
+        which = _right_one(claim.password, hashes)
+        if user is None or which is None:
+            raise WrongCredentials
+    _remembered.remember(user, hashes[which], claim.password)
+    return SignedIn(user, bool(which))
+
+
+def _named(claim: Claim) -> ApiUser | None:
+    # PostgreSQL cannot even be asked for a NUL; nobody has an empty login.
+    login = "" if "\0" in claim.login else claim.login
+    return (
         ApiUser.objects.present()
         .select_related("account", "wallet")
-        # PostgreSQL cannot even be asked for a NUL; nobody has an empty login.
-        .filter(account__name=account_name, login="" if "\0" in login else login)
+        .filter(account__name=claim.account, login=login)
         .first()
     )
-    if user is not None and _remembered.knows(user, password):
-        return user if _may_send(user) else None
-    if not check_password(password, user.password if user else _stand_in_hash()):
-        return None
-    if user is None or not _may_send(user):
-        return None
-    _remembered.remember(user, password)
-    return user
 
 
-def _may_send(user: ApiUser) -> bool:
-    return user.is_enabled and user.account.is_enabled
+def _working_hashes(user: ApiUser | None) -> list[str]:
+    """Return the hashes of the present and of the former password, where they work."""
+    if user is None or not (user.is_enabled and user.account.is_enabled):
+        return []
+    if user.has_former_password(timezone.now()):
+        return [user.password, user.former_password]
+    return [user.password]
+
+
+def _right_one(password: str, hashes: Sequence[str]) -> int | None:
+    """Return which of one or two hashes is that of the password.
+
+    A password that is wrong is compared with two hashes for every user and for nobody: that a
+    user has two passwords just now, or exists, takes no more time than that it does not.
+    """
+    for number in range(MOST_PASSWORDS):
+        stored = hashes[number] if number < len(hashes) else None
+        is_right = check_password(password, stored or _stand_in_hash())
+        if stored is not None and is_right:
+            return number
+    return None
+
+
+def _is_known(user: ApiUser | None, address: Address) -> bool:
+    """Say whether this user has signed in from here lately, or the holder has named the place.
+
+    For nobody the database is asked all the same, since that takes time too.
+    """
+    has_signed_in = AddressUse.objects.filter(
+        api_user_id=user.pk if user else 0,
+        address=str(address),
+        accepted_at__gt=timezone.now() - KNOWN_FOR,
+    ).exists()
+    return has_signed_in or (user is not None and bool(user.restrictions) and user.allows(address))
 
 
 class _Remembered:
@@ -75,15 +151,16 @@ class _Remembered:
         self._until: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def knows(self, user: ApiUser, password: str) -> bool:
-        digest = _digest(user, password)
+    def knows(self, user: ApiUser, stored: str, password: str) -> bool:
+        digest = _digest(user, stored, password)
         with self._lock:
             until = self._until.get(digest)
         return until is not None and until > time.monotonic()
 
-    def remember(self, user: ApiUser, password: str) -> None:
+    def remember(self, user: ApiUser, stored: str, password: str) -> None:
+        until = time.monotonic() + REMEMBERED_FOR.total_seconds()
         with self._lock:
-            self._until[_digest(user, password)] = time.monotonic() + REMEMBERED_FOR.total_seconds()
+            self._until[_digest(user, stored, password)] = until
             while len(self._until) > MOST_REMEMBERED:
                 self._until.popitem(last=False)
 
@@ -100,10 +177,10 @@ def forget_all() -> None:
     _remembered.clear()
 
 
-def _digest(user: ApiUser, password: str) -> bytes:
+def _digest(user: ApiUser, stored: str, password: str) -> bytes:
     # The stored hash is part of the key: a changed password is another entry, in every
     # process at once.
-    key = hmac.digest(settings.SECRET_KEY.encode(), user.password.encode(), "sha256")
+    key = hmac.digest(settings.SECRET_KEY.encode(), stored.encode(), "sha256")
     return blake2b(f"{user.pk}:{password}".encode(errors="replace"), key=key).digest()
 
 
@@ -112,5 +189,5 @@ _stand_in: list[str] = []
 
 def _stand_in_hash() -> str:
     if not _stand_in:
-        _stand_in.append(make_password(generate()))
+        _stand_in.append(hashed(generate()))
     return _stand_in[0]

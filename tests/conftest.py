@@ -22,6 +22,7 @@ def embedded(settings, tmp_path) -> None:
     # Else each test's client would look through all static files before its first request.
     settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.SCRIPT_PASSWORD_HASHER = "md5"
     caches["default"].clear()
 
 

@@ -1,0 +1,42 @@
+"""Signs API users in as the edges do, and makes calls of theirs that are remembered."""
+
+import ipaddress
+
+from sms_accounts import api_users, credentials
+from sms_accounts.models import AddressUse, ApiUser
+
+# Where nobody has signed in from.
+ADDRESS = "192.0.2.77"
+
+
+def sign_in(account: str, login: str, password: str, *, address: str = ADDRESS) -> ApiUser | None:
+    """Return the user whose credentials these are, or None."""
+    claim = credentials.Claim(
+        account=account,
+        login=login,
+        password=password,
+        address=ipaddress.ip_address(address),
+    )
+    try:
+        return credentials.authenticate(claim).user
+    except credentials.WrongCredentials:
+        return None
+
+
+def note_call(
+    user: ApiUser,
+    address: str,
+    *,
+    accepted: bool = True,
+    is_inside: bool | None = None,
+    method: AddressUse.Method = AddressUse.Method.URL,
+    with_former_password: bool = False,
+) -> None:
+    """A call with the right password, as http2sms notes it."""
+    api_users.note_call(
+        credentials.SignedIn(user, with_former_password),
+        ipaddress.ip_address(address),
+        method=method,
+        accepted=accepted,
+        is_inside=accepted if is_inside is None else is_inside,
+    )
