@@ -54,6 +54,7 @@ def deliver_due(*, most: int | None = None) -> int:
     A message that the carrier keeps waiting holds one place of the window, not the others.
     """
     note_abandoned()
+    queue_scheduled()
     carrier = carriers.get(settings.CARRIER)
     claimed = 0
     under_way: dict[Future[list[_Answer]], Message] = {}
@@ -243,6 +244,29 @@ def _give_up(answers: Sequence[_Answer]) -> None:
         ptt=settling.NOT_DELIVERABLE,
         code="not taken in time",
     )
+
+
+def queue_scheduled() -> int:
+    """Queue the scheduled messages whose time has come; return how many."""
+    queued = 0
+    while pks := _queue_some(timezone.now()):
+        queued += len(pks)
+    return queued
+
+
+@transaction.atomic
+def _queue_some(now: datetime) -> list[int]:
+    come = Message.objects.come(now).select_for_update(skip_locked=True, no_key=True)
+    pks = list(come.values_list("pk", flat=True)[:500])
+    # Who changed the row owns it: a cancellation that came first has taken it out of this state.
+    Message.objects.filter(pk__in=pks, state=State.SCHEDULED).update(
+        state=State.QUEUED, state_since=now
+    )
+    MessageEvent.objects.bulk_create(
+        MessageEvent(message_id=pk, state=State.QUEUED, cause="Its time has come", at=now)
+        for pk in pks
+    )
+    return pks
 
 
 def note_abandoned() -> int:

@@ -141,6 +141,13 @@ def debit(
     return Paid(moved.wallet_id, moved.after)
 
 
+def balance_after(submission: Submission) -> Decimal:
+    """Return what the purse that paid a submission held right after that."""
+    return LedgerEntry.objects.values_list("balance", flat=True).get(
+        submission=submission, kind=Kind.DEBIT
+    )
+
+
 def _why_refused(payer: ApiUser | Account) -> InsufficientCredits:
     if isinstance(payer, Account):
         return InsufficientCredits(Wallet.objects.get(pk=payer.wallet_id).credits)
