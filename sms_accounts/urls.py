@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from sms_accounts.endpoints import dlr, health, http2sms
+from sms_accounts.http2sms import PATH, SHORT_PATH
 from sms_accounts.views import accounts, alert_texts, api_user_settings, api_users, mail
 
 api_user_pages: list[URLPattern | URLResolver] = [
@@ -23,8 +24,8 @@ account_pages: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
-    path("cgi-bin/sms/http2sms.cgi", http2sms.http2sms, name="http2sms"),
-    path("http2sms", http2sms.http2sms),
+    path(PATH, http2sms.http2sms, name="http2sms"),
+    path(SHORT_PATH, http2sms.http2sms),
     path("dlr/<slug:carrier_name>/", dlr.dlr, name="dlr"),
     path("healthz/", health.healthz, name="healthz"),
     path("", accounts.accounts, name="accounts"),

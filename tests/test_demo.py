@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from sms_accounts import credentials, demo, submission
+from sms_accounts import demo, submission
 from sms_accounts.models import Account, ApiUser, Rate, Sender, User, Wallet
 from tests.factories import make_account, make_order, make_user
+from tests.sign_ins import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +45,7 @@ class TestEnsure:
         assert list(Account.objects.visible_to(holder)) == [Account.objects.get()]
         assert staff.check_password(made.staff_password)
         assert staff.is_superuser
-        assert credentials.authenticate(made.account, made.login, made.password)
+        assert sign_in(made.account, made.login, made.password)
 
     def test_makes_a_user_who_can_send(self):
         made = demo.ensure()

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from io import BytesIO
 from urllib.parse import quote_plus, urlencode
 
 import pytest
@@ -139,9 +140,47 @@ class TestWays:
 
         assert response.content.startswith(b"OK")
 
-    @pytest.mark.parametrize(
-        "content_type", ["application/json", "multipart/form-data; boundary=x", "text/plain"]
-    )
+    def test_post_as_php_sends_an_array(self, client, user):
+        message = "Déjà à 8 €".encode("latin-1", "replace").replace(b"?", b"")
+        given = words(user, message=None, contentType="application/json")
+
+        response = client.post(CGI, given | {"message": BytesIO(message)})
+        parts = [
+            f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode()
+            + (value if isinstance(value, bytes) else value.encode())
+            for name, value in (given | {"MESSAGE": message}).items()
+        ]
+        body = b"\r\n".join([*parts, b"--x--\r\n"])
+        plain = client.post(CGI, body, content_type="multipart/form-data; boundary=x")
+
+        # What comes as a file is no parameter.
+        assert response.json()["message"].startswith("Missing message")
+        assert plain.json()["status"] == 100
+        assert Submission.objects.get().text == "Déjà à 8 "
+
+    @pytest.mark.parametrize("length", ["9" * 9, "x", "-1"])
+    def test_multipart_is_judged_by_its_length_first(self, client, user, length):
+        response = client.post(
+            CGI,
+            b"--x--",
+            content_type="multipart/form-data; boundary=x",
+            CONTENT_LENGTH=length,
+        )
+
+        assert response.content.startswith(b"KO\nInvalid request: the body is longer than")
+
+    @pytest.mark.parametrize("broken", [b"", b"--x", b"--x\r\n\r\n", b"\xff" * 100])
+    def test_broken_multipart_has_no_parameters(self, client, user, broken):
+        response = client.post(CGI, broken, content_type="multipart/form-data; boundary=x")
+
+        assert response.content.startswith((b"KO\nMissing account", b"KO\nInvalid request"))
+
+    def test_multipart_with_very_many_fields_is_told_so(self, client, user):
+        response = client.post(CGI, {f"a{number}": "b" for number in range(1000)})
+
+        assert response.content == b"KO\nInvalid request: its body is no multipart form\n"
+
+    @pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
     def test_post_of_another_type_is_told_so(self, client, user, content_type):
         response = client.post(CGI, urlencode(words(user)), content_type=content_type)
 

@@ -1,35 +1,36 @@
-"""Sends SMS through one URL: alone knows the wire names of http2sms, and what each may hold.
+"""Sends SMS through one URL: what each parameter of http2sms may hold, and what is answered.
 
 Its texts are part of the protocol and therefore never translated.
 """
 
-import base64
-import binascii
+import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import TypeVar
-from urllib.parse import unquote_to_bytes
+from zoneinfo import ZoneInfo
 
 import structlog
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from sms_accounts import api_users, credentials, ledger, submission
+from sms_accounts import api_users, credentials, guesses, idempotency, ledger, pace, submission
 from sms_accounts.endpoints.client_address import client_address
 from sms_accounts.endpoints.http2sms_answers import (
-    DEFAULT_FORMAT,
     FORMATS,
     Accepted,
     Answer,
+    NotSent,
     Refused,
     shown,
 )
-from sms_accounts.models import ApiUser, Submission
+from sms_accounts.endpoints.http2sms_request import Said
+from sms_accounts.endpoints.http2sms_request import said as said_in
+from sms_accounts.http2sms import REQUIRED
+from sms_accounts.models import Account, AddressUse, ApiUser, Submission
 from sms_accounts.models.account import ACCOUNT_NAME
 from sms_accounts.models.api_user import LOGIN, Address
 from sms_accounts.tasks import deliver_due, ring
@@ -39,22 +40,10 @@ log = structlog.get_logger(__name__)
 Value = TypeVar("Value")
 
 _ALLOW = "GET, POST, OPTIONS"
-_FORM = "application/x-www-form-urlencoded"
-_REQUIRED = ("account", "login", "password", "from", "to", "message")
-_NAMES = {
-    name.lower(): name
-    for name in (
-        *_REQUIRED,
-        "noStop",
-        "deferred",
-        "class",
-        "smsCoding",
-        "tag",
-        "contentType",
-        "senderForResponse",
-        "idempotencyKey",
-    )
-} | {"smsaccount": "account", "smsencoding": "smsCoding"}
+# For a database that is away: it may be back soon, and nobody knows when.
+_SOON = timedelta(seconds=10)
+# The answers whose HTTP status is not 200: a client that reads the body finds it there too.
+_OWN_HTTP_STATUS = (429, 503)
 
 _FLAGS = {"1": True, "true": True, "": False, "0": False, "false": False}
 _CLASSES = {"": None, "0": 0, "1": 1, "2": 2, "3": 3}
@@ -62,36 +51,7 @@ _UNICODE = {"": False, "1": False, "2": True}
 
 # Some clients encode a line break twice; it then arrives as these three characters.
 _LINE_BREAK = re.compile(r"(?:\r|%0d)(?:\n|%0a)|\r|\n|%0d|%0a", re.IGNORECASE)
-
-
-class _NotSent(Exception):
-    """The request gets an answer other than 100; nothing was stored or paid."""
-
-    def __init__(self, status: int, cause: str, *, hint: str = "") -> None:
-        super().__init__(cause)
-        self.answer = Refused(status=status, cause=cause, hint=hint)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Said:
-    """What a caller said, by the proper name of each parameter; `problem` is what made it
-    unreadable, `contradicted` a name that came with two values."""
-
-    values: Mapping[str, str] = field(repr=False)
-    contradicted: str
-    problem: _NotSent | None
-
-    def get(self, name: str) -> str:
-        return self.values.get(name, "")
-
-    @property
-    def format(self) -> str:
-        asked = self.get("contentType").lower()
-        return asked if asked in FORMATS else DEFAULT_FORMAT
-
-    @property
-    def receivers(self) -> list[str]:
-        return [given for given in self.get("to").split(",") if given.strip()]
+_DEFERRED = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d{4})", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +61,7 @@ class _Options:
     stop_clause: bool
     message_class: int | None
     unicode: bool
+    wants_replies: bool
 
 
 @csrf_exempt
@@ -108,16 +69,18 @@ class _Options:
 def http2sms(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "POST"):
         return _other_method(request)
-    said = _said(request)
+    said = said_in(request)
     answer: Answer
     try:
         answer = _sent(said, client_address(request))
-    except _NotSent as refused:
+    except NotSent as refused:
         answer = refused.answer
     except (OperationalError, InterfaceError) as away:
         # Only its kind: what a database complains about may be quoted from the statement.
         log.error("http2sms_without_database", problem=type(away).__name__)
-        answer = Refused(status=503, cause="Not available at the moment, try again later")
+        answer = Refused(
+            status=503, cause="Not available at the moment, try again later", retry_after=_SOON
+        )
     else:
         ring(deliver_due)
     log.info(
@@ -147,15 +110,15 @@ def _response(answer: Answer, content_type: str) -> HttpResponse:
     response = HttpResponse(
         FORMATS[content_type](answer),
         content_type=f"{content_type}; charset=utf-8",
+        status=answer.status if answer.status in _OWN_HTTP_STATUS else 200,
         headers={
             "Cache-Control": "no-store",
             "Content-Language": "en",
             "X-Content-Type-Options": "nosniff",
         },
     )
-    if answer.status == 503:
-        response.status_code = 503
-        response.headers["Retry-After"] = "10"
+    if isinstance(answer, Refused) and answer.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(answer.retry_after.total_seconds()))
     return response
 
 
@@ -164,111 +127,36 @@ def _told(value: str, shape: str | re.Pattern[str]) -> str:
     return value if re.fullmatch(shape, value) else "?"
 
 
-# From bytes to words.
-
-
-def _said(request: HttpRequest) -> _Said:
-    # WSGI hands over bytes as the characters of Latin-1.
-    query = str(request.META.get("QUERY_STRING", "")).encode("latin-1", "replace")
-    pairs = [*_pairs(query), *_basic(request.headers.get("Authorization", ""))]
-    problem = None
-    try:
-        pairs += _pairs(_body(request))
-    except _NotSent as refused:
-        problem = refused
-    values: dict[str, str] = {}
-    contradicted = ""
-    for name, value in pairs:
-        if values.setdefault(name, value) != value:
-            contradicted = contradicted or name
-    if "idempotencyKey" not in values and "Idempotency-Key" in request.headers:
-        values["idempotencyKey"] = request.headers["Idempotency-Key"]
-    return _Said(values=values, contradicted=contradicted, problem=problem)
-
-
-def _body(request: HttpRequest) -> bytes:
-    if request.method != "POST":
-        return b""
-    if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
-        # WSGI programs see no end of such a body, and Django therefore none of it.
-        raise _NotSent(202, "Invalid request: its body came without Content-Length")
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        raise _NotSent(202, f"Invalid request: the body is longer than {most} bytes") from None
-    except UnreadablePostError:
-        raise _NotSent(202, "Invalid request: the body ended too early") from None
-    if body and request.content_type not in (_FORM, ""):
-        raise _NotSent(202, f"Invalid Content-Type of the request, it should be {_FORM}")
-    return body
-
-
-def _pairs(encoded: bytes) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each parameter that http2sms knows."""
-    for pair in encoded.split(b"&"):
-        wire_name, equals, value = pair.partition(b"=")
-        name = _NAMES.get(_decoded(wire_name).lower())
-        if name is None:
-            continue
-        if name == "noStop" and not equals:
-            value = b"1"
-        yield name, _decoded(value)
-
-
-def _decoded(encoded: bytes) -> str:
-    return _text(unquote_to_bytes(encoded.replace(b"+", b" ")))
-
-
-def _text(octets: bytes) -> str:
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        return octets.decode("latin-1")
-
-
-def _basic(authorization: str) -> Iterator[tuple[str, str]]:
-    """Yield the credentials of HTTP Basic, whose user name is `account/login`."""
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return
-    try:
-        user, _, password = _text(base64.b64decode(encoded.strip(), validate=True)).partition(":")
-    except (binascii.Error, ValueError):
-        return
-    account, slash, login = user.partition("/")
-    if slash:
-        yield from (("account", account), ("login", login), ("password", password))
-
-
-# From words to an order.
-
-
-def _sent(said: _Said, address: Address) -> Accepted:
+def _sent(said: Said, address: Address) -> Accepted:
     options = _understood(said)
     user = _admitted(said, address)
+    order = submission.Order(
+        account=user.account,
+        api_user=user,
+        channel=Submission.Channel.HTTP2SMS,
+        sender=said.get("from"),
+        receivers=said.receivers,
+        text=_LINE_BREAK.sub("\n", said.get("message")),
+        stop_clause=options.stop_clause,
+        message_class=options.message_class,
+        unicode=options.unicode,
+        tag=said.get("tag"),
+        wants_replies=options.wants_replies,
+        scheduled_at=_deferred(said, user.account),
+        idempotency_key=said.get("idempotencyKey"),
+        address=str(address),
+    )
     try:
-        receipt = submission.submit(
-            submission.Order(
-                account=user.account,
-                api_user=user,
-                channel=Submission.Channel.HTTP2SMS,
-                sender=said.get("from"),
-                receivers=said.receivers,
-                text=_LINE_BREAK.sub("\n", said.get("message")),
-                stop_clause=options.stop_clause,
-                message_class=options.message_class,
-                unicode=options.unicode,
-                tag=said.get("tag"),
-                address=str(address),
-            )
-        )
+        receipt = submission.submit(order)
     except submission.Refused as refused:
         raise _refused(refused) from None
+    except idempotency.KeyUsedOtherwise:
+        cause = "Invalid idempotencyKey: it came before, with other parameters"
+        raise NotSent(202, cause) from None
+    except pace.TooFast as limited:
+        raise _too_fast(limited) from None
     except ledger.InsufficientCredits as short:
-        if short.is_closed:
-            raise _NotSent(202, "Invalid credentials") from None
-        raise _NotSent(202, "Quota reached" if short.is_quota else "Not enough credits") from None
+        raise _not_paid(short) from None
     return Accepted(
         message_ids=receipt.message_ids,
         invalid=receipt.invalid,
@@ -276,70 +164,146 @@ def _sent(said: _Said, address: Address) -> Accepted:
     )
 
 
-def _understood(said: _Said) -> _Options:
+# From words to an order.
+
+
+def _understood(said: Said) -> _Options:
     """Check everything that can be judged without knowing who calls."""
     if said.problem:
         raise said.problem
-    for name in _REQUIRED:
-        if name == "from" and _FLAGS.get(said.get("senderForResponse").lower()):
-            continue
-        if not (said.receivers if name == "to" else said.get(name)):
-            hint = f"These are required: {', '.join(_REQUIRED)}."
-            raise _NotSent(201, f"Missing {name}", hint=hint)
+    _refuse_what_is_missing(said)
     if said.contradicted:
-        raise _NotSent(202, f"Invalid {said.contradicted}: it came twice with different values")
+        raise NotSent(202, f"Invalid {said.contradicted}: it came twice with different values")
     if said.get("contentType").lower() not in {"", *FORMATS}:
-        raise _NotSent(202, f"Invalid contentType, it should be one of {', '.join(FORMATS)}")
+        raise NotSent(202, f"Invalid contentType, it should be one of {', '.join(FORMATS)}")
     if not re.fullmatch(ACCOUNT_NAME.regex, said.get("account")):
-        raise _NotSent(202, "Invalid smsAccount, it should look like 'sms-ab1234-1'")
+        raise NotSent(202, "Invalid smsAccount, it should look like 'sms-ab1234-1'")
     options = _Options(
         stop_clause=not _chosen(said, "noStop", _FLAGS),
         message_class=_chosen(said, "class", _CLASSES),
         unicode=_chosen(said, "smsCoding", _UNICODE),
+        wants_replies=_chosen(said, "senderForResponse", _FLAGS),
     )
-    _refuse_what_is_not_available(said)
+    if options.wants_replies and said.get("from"):
+        raise NotSent(202, "Invalid senderForResponse: leave from empty, or senderForResponse out")
+    if len(said.get("idempotencyKey")) > idempotency.LONGEST or "\0" in said.get("idempotencyKey"):
+        raise NotSent(202, f"Invalid idempotencyKey: at most {idempotency.LONGEST} characters")
     return options
 
 
-def _chosen(said: _Said, name: str, values: Mapping[str, Value]) -> Value:
+def _refuse_what_is_missing(said: Said) -> None:
+    for name in REQUIRED:
+        if name == "from" and _FLAGS.get(said.get("senderForResponse").lower()):
+            continue
+        if not (said.receivers if name == "to" else said.get(name)):
+            hint = f"These are required: {', '.join(REQUIRED)}."
+            raise NotSent(201, f"Missing {name}", hint=hint)
+
+
+def _chosen(said: Said, name: str, values: Mapping[str, Value]) -> Value:
     given = said.get(name).lower()
     if given not in values:
         accepted = ", ".join(value for value in values if value)
-        raise _NotSent(202, f"Invalid {name}, it should be one of {accepted}")
+        raise NotSent(202, f"Invalid {name}, it should be one of {accepted}")
     return values[given]
 
 
-def _refuse_what_is_not_available(said: _Said) -> None:
-    """Refuse what would be sent otherwise than it was meant if it were ignored."""
-    if said.get("deferred"):
-        raise _NotSent(202, "Invalid deferred time: not available yet, leave deferred out")
-    if _chosen(said, "senderForResponse", _FLAGS):
-        raise _NotSent(202, "Invalid senderForResponse: not available yet, give a sender in from")
-    if said.get("idempotencyKey"):
-        raise _NotSent(202, "Invalid idempotencyKey: not available yet, leave it out")
+def _deferred(said: Said, account: Account) -> datetime | None:
+    """Return the moment to send at; an hour that comes twice in its night is the first one."""
+    given = said.get("deferred")
+    if not given:
+        return None
+    digits = _DEFERRED.fullmatch(given)
+    if digits is None:
+        raise _wrong_time()
+    hour, minute, day, month, year = map(int, digits.groups())
+    zone = ZoneInfo(account.time_zone)
+    try:
+        local = datetime(year, month, day, hour, minute, tzinfo=zone)
+        moment = local.astimezone(UTC)
+        exists = moment.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise _wrong_time() from None
+    # The clocks were put forward over it, or it could not be told in every zone.
+    if not exists or year == MAXYEAR:
+        raise _wrong_time()
+    return moment
 
 
-def _admitted(said: _Said, address: Address) -> ApiUser:
-    user = credentials.authenticate(said.get("account"), said.get("login"), said.get("password"))
-    if user is None:
-        raise _NotSent(202, "Invalid credentials")
-    accepted = user.allows(address)
-    api_users.note_address(user, address, accepted=accepted)
+def _wrong_time() -> NotSent:
+    hint = (
+        "It should be a moment to come in the account's time zone, as hhmmddMMYYYY, such as "
+        "125025112030 for 12:50 on 25 November 2030."
+    )
+    return NotSent(202, "Invalid deferred time", hint=hint)
+
+
+def _admitted(said: Said, address: Address) -> ApiUser:
+    claim = credentials.Claim(
+        account=said.get("account"),
+        login=said.get("login"),
+        password=said.get("password"),
+        address=address,
+    )
+    try:
+        signed_in = credentials.authenticate(claim)
+    except credentials.WrongCredentials:
+        raise NotSent(202, "Invalid credentials") from None
+    except guesses.TooManyTries as tried:
+        cause = "Too many tries with wrong credentials, try again later"
+        raise NotSent(429, cause, retry_after=tried.wait) from None
+    user = signed_in.user
+    is_inside = user.allows(address)
+    accepted = is_inside or user.restrictions_observed
+    api_users.note_call(
+        signed_in, address, method=said.method, accepted=accepted, is_inside=is_inside
+    )
     if not accepted:
-        raise _NotSent(401, f"Unauthorized IP {address}")
+        raise NotSent(401, f"Unauthorized IP {address}")
+    if user.refuses_url_passwords and said.method == AddressUse.Method.URL:
+        cause = "Invalid request: this user's password may not be in the URL"
+        raise NotSent(202, cause, hint="Send it in the body of a POST, or by HTTP Basic.")
     return user
 
 
-def _refused(refused: submission.Refused) -> _NotSent:
+# From an outcome to an answer.
+
+
+def _refused(refused: submission.Refused) -> NotSent:
     match refused:
         case submission.SenderNotEnabled():
-            return _NotSent(241, f"Sms sender {shown(str(refused))} does not exists")
+            return NotSent(241, f"Sms sender {shown(str(refused))} does not exists")
+        case submission.NoReplySender():
+            cause = "Invalid senderForResponse: this account has no number that takes replies"
+            return NotSent(202, cause)
+        case submission.NotInTheFuture():
+            return _wrong_time()
+        case submission.CountryNotAllowed():
+            cause = f"Invalid receiver {_first(refused)}: this user may not send to its country"
+            return NotSent(202, cause)
         case submission.NoValidReceiver():
-            first = ", ".join(shown(given) for given in refused.invalid[:5])
-            return _NotSent(202, f"Invalid receiver {first}")
+            return NotSent(202, f"Invalid receiver {_first(refused)}")
         case submission.TooManyReceivers():
-            return _NotSent(202, f"Invalid receivers: {refused}")
+            return NotSent(202, f"Invalid receivers: {refused}")
         case submission.TagNotUsable():
-            return _NotSent(202, f"Invalid tag: {refused}")
+            return NotSent(202, f"Invalid tag: {refused}")
         case _:
-            return _NotSent(202, f"Invalid message: {refused}")
+            return NotSent(202, f"Invalid message: {refused}")
+
+
+def _first(refused: submission.NoValidReceiver) -> str:
+    return ", ".join(shown(given) for given in refused.invalid[:5])
+
+
+def _too_fast(limited: pace.TooFast) -> NotSent:
+    if limited.wait is None:
+        cause = f"Invalid receivers: this user may send {limited.most} messages a minute"
+        return NotSent(202, cause)
+    cause = f"Too many messages, this user may send {limited.most} a minute"
+    return NotSent(429, cause, retry_after=limited.wait)
+
+
+def _not_paid(short: ledger.InsufficientCredits) -> NotSent:
+    if short.is_closed:
+        return NotSent(202, "Invalid credentials")
+    return NotSent(202, "Quota reached" if short.is_quota else "Not enough credits")

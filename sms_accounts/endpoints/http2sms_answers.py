@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from html import escape
 
@@ -26,11 +27,15 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """Why nothing was sent; `hint` is a sentence more, where the format has room for it."""
+    """Why nothing was sent; `hint` is a sentence more, where the format has room for it.
+
+    `retry_after` is the time after which the same call may go through, where that is known.
+    """
 
     status: int
     cause: str
     hint: str = ""
+    retry_after: timedelta | None = None
 
     @property
     def message(self) -> str:
@@ -38,6 +43,16 @@ class Refused:
 
 
 Answer = Accepted | Refused
+
+
+class NotSent(Exception):
+    """The request gets an answer other than 100; nothing was stored or paid."""
+
+    def __init__(
+        self, status: int, cause: str, *, hint: str = "", retry_after: timedelta | None = None
+    ) -> None:
+        super().__init__(cause)
+        self.answer = Refused(status=status, cause=cause, hint=hint, retry_after=retry_after)
 
 
 def shown(text: str) -> str:

@@ -1,10 +1,9 @@
 """Shows an API user's new password once, as the direct answer of the form that set it."""
 
-from urllib.parse import urlencode
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from sms_accounts import http2sms
 from sms_accounts.models import ApiUser, Sender
 from sms_accounts.views.account_page import show
 
@@ -25,13 +24,13 @@ def show_password(
 
 def _sending_url(api_user: ApiUser, password: str) -> str:
     senders = Sender.objects.filter(account=api_user.account, status=Sender.Status.ENABLED)
-    query = {
-        "account": api_user.account.name,
-        "login": api_user.login,
-        "password": password,
-        "from": senders.order_by("name").values_list("name", flat=True).first() or "SENDER",
+    parameters = http2sms.form(
+        account=api_user.account.name,
+        login=api_user.login,
+        password=password,
+        sender=senders.order_by("name").values_list("name", flat=True).first() or "SENDER",
         # A number for fiction, which the simulated carrier delivers to.
-        "to": "33639980004",
-        "message": "Hello",
-    }
-    return f"{settings.PANEL_URL}/cgi-bin/sms/http2sms.cgi?{urlencode(query)}"
+        msisdn="33639980004",
+        text="Hello",
+    )
+    return http2sms.sending_url(settings.PANEL_URL, parameters)

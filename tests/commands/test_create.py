@@ -10,7 +10,7 @@ from ipaddress import ip_network
 import pytest
 from django.conf import settings
 
-from sms_accounts import api_users, credentials, submission
+from sms_accounts import api_users, submission
 from sms_accounts.models import (
     Account,
     Activity,
@@ -30,6 +30,7 @@ from tests.factories import (
     make_order,
     make_user,
 )
+from tests.sign_ins import sign_in
 
 
 @pytest.mark.django_db
@@ -177,7 +178,7 @@ class TestCreateApiUser:
             "changed": ["login", "password", "quota", "callback", "limit"],
             "quota_left": "50.00",
         }
-        assert credentials.authenticate(NAME, "billing", API_PASSWORD) == user
+        assert sign_in(NAME, "billing", API_PASSWORD) == user
         assert (user.wallet.credits, user.account.wallet.credits) == (Decimal(50), Decimal(150))
         assert user.callback_url == "https://example.com/dlr"
         assert (user.alert_enabled, user.alert_threshold) == (True, Decimal(20))
@@ -220,7 +221,7 @@ class TestCreateApiUser:
         assert answered["changed"] == ["password", "quota"]
         assert user.wallet.credits == 60
         assert user.callback_url == "https://example.com/dlr"
-        assert credentials.authenticate(NAME, "billing", API_PASSWORD) is None
+        assert sign_in(NAME, "billing", API_PASSWORD) is None
 
     def test_gives_a_quota_again_after_the_holder_switched_it_off(self):
         make_account(name=NAME)

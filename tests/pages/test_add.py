@@ -5,10 +5,10 @@ import re
 import pytest
 from django.urls import reverse
 
-from sms_accounts import credentials
 from sms_accounts.models import ApiUser
 from tests.factories import make_account, make_api_user
 from tests.pages.checks import text_of
+from tests.sign_ins import sign_in
 
 URL = "/sms/sms-ab12345-1/api-users/add/"
 
@@ -32,7 +32,7 @@ class TestAdd:
         answer = browser.post(URL, {"login": login, "password": "Secret1234"})
 
         assert answer.status_code == 200
-        assert credentials.authenticate(account.name, login, "Secret1234")
+        assert sign_in(account.name, login, "Secret1234")
 
     def test_shows_login_password_and_a_line_for_the_shell_once(self, browser, account, settings):
         settings.PANEL_URL = "https://panel.example"
@@ -119,8 +119,8 @@ class TestPassword:
         text = text_of(answer.content.decode())
         assert "shop has a new password" in text
         assert "NewSecret1" in text
-        assert credentials.authenticate(account.name, "shop", "NewSecret1")
-        assert not credentials.authenticate(account.name, "shop", "OldSecret1")
+        assert sign_in(account.name, "shop", "NewSecret1")
+        assert not sign_in(account.name, "shop", "OldSecret1")
 
     def test_shows_the_login_and_never_changes_it(self, browser, account):
         api_user = make_api_user(account=account, login="shop")
@@ -137,4 +137,4 @@ class TestPassword:
         answer = browser.post(self.url(api_user), {"password": "new"})
 
         assert "Use 8 to 64 letters and digits" in answer.content.decode()
-        assert credentials.authenticate(account.name, api_user.login, "OldSecret1")
+        assert sign_in(account.name, api_user.login, "OldSecret1")

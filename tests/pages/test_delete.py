@@ -3,10 +3,10 @@
 import pytest
 from django.urls import reverse
 
-from sms_accounts import credentials
 from sms_accounts.models import Activity, ApiUser, Wallet
 from tests.factories import API_PASSWORD, make_api_user
 from tests.pages.checks import text_of
+from tests.sign_ins import sign_in
 
 
 def url(page: str, api_user) -> str:
@@ -80,7 +80,7 @@ class TestEnabled:
 
         assert "Disable shop?" in text_of(asked)
         assert "shop can no longer send." in text_of(answer.content.decode())
-        assert credentials.authenticate(account.name, "shop", API_PASSWORD) is None
+        assert sign_in(account.name, "shop", API_PASSWORD) is None
 
     def test_enabling_lets_it_send_again(self, browser, account):
         api_user = make_api_user(account=account, login="shop")
@@ -91,7 +91,7 @@ class TestEnabled:
 
         assert "Enable shop?" in text_of(asked)
         assert "shop may send again." in text_of(answer.content.decode())
-        assert credentials.authenticate(account.name, "shop", API_PASSWORD)
+        assert sign_in(account.name, "shop", API_PASSWORD)
 
     def test_what_somebody_else_did_meanwhile_is_not_turned_round(self, browser, account):
         api_user = make_api_user(account=account)

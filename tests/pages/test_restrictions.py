@@ -8,10 +8,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from sms_accounts import api_users
 from sms_accounts.models import AddressUse, ApiUser
 from tests.factories import make_api_user
 from tests.pages.checks import text_of
+from tests.sign_ins import note_call
 
 
 def url(api_user) -> str:
@@ -123,7 +123,7 @@ def test_notices_that_nothing_changed(browser, shop):
 
 class TestAddressesInUse:
     def call(self, api_user, address: str, *, accepted: bool = True, days_ago: int = 0) -> None:
-        api_users.note_address(api_user, ipaddress.ip_address(address), accepted=accepted)
+        note_call(api_user, address, accepted=accepted)
         at = timezone.now() - timedelta(days=days_ago)
         field = "accepted_at" if accepted else "refused_at"
         AddressUse.objects.filter(address=address).update(**{field: at})

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import psycopg
 from django.conf import settings
@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection, connections
 from panel import children, claims
 from panel.children import Place
 from panel.supervisor import Supervisor
-from sms_accounts import demo
+from sms_accounts import demo, http2sms
 from sms_accounts.demo import Demo
 
 
@@ -156,16 +156,15 @@ def _banner(url: str, made: Demo | None) -> str:
 
 
 def _sending_url(url: str, made: Demo) -> str:
-    query = {
-        "account": made.account,
-        "login": made.login,
-        "password": made.password,
-        "from": made.sender,
-        "to": made.msisdn,
-        "message": "Hello from sms-panel",
-        "noStop": "1",
-    }
-    return f"{url}/cgi-bin/sms/http2sms.cgi?{urlencode(query)}"
+    parameters = http2sms.form(
+        account=made.account,
+        login=made.login,
+        password=made.password,
+        sender=made.sender,
+        msisdn=made.msisdn,
+        text="Hello from sms-panel",
+    )
+    return http2sms.sending_url(url, {**parameters, "noStop": "1"})
 
 
 def _folder(text: str) -> Path:

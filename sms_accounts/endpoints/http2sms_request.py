@@ -1,0 +1,166 @@
+"""From the bytes of an http2sms request to its words: alone knows how clients encode them."""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import HttpRequest, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+
+from sms_accounts.endpoints.http2sms_answers import DEFAULT_FORMAT, FORMATS, NotSent
+from sms_accounts.http2sms import NAMES
+from sms_accounts.models import AddressUse
+
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a caller said, by the proper name of each parameter.
+
+    `problem` is what made it unreadable, `contradicted` a name that came with two values,
+    `method` the way by which the password came: the most open one, where it came by several.
+    """
+
+    values: Mapping[str, str] = field(repr=False)
+    contradicted: str
+    problem: NotSent | None
+    method: AddressUse.Method
+
+    def get(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    @property
+    def format(self) -> str:
+        asked = self.get("contentType").lower()
+        return asked if asked in FORMATS else DEFAULT_FORMAT
+
+    @property
+    def receivers(self) -> list[str]:
+        return [given for given in self.get("to").split(",") if given.strip()]
+
+
+def said(request: HttpRequest) -> Said:
+    """Return what a GET or POST says; never raises for what is wrong with it."""
+    # WSGI hands over bytes as the characters of Latin-1.
+    query = list(_pairs(str(request.META.get("QUERY_STRING", "")).encode("latin-1", "replace")))
+    body: list[tuple[str, str]] = []
+    problem = None
+    try:
+        body += _body_pairs(request)
+    except NotSent as refused:
+        problem = refused
+    headers = list(_headers(request))
+    values: dict[str, str] = {}
+    contradicted = ""
+    for name, value in (*query, *headers, *body):
+        if values.setdefault(name, value) != value:
+            contradicted = contradicted or name
+    return Said(
+        values=values,
+        contradicted=contradicted,
+        problem=problem,
+        method=_method(query=dict(query), body=dict(body)),
+    )
+
+
+def _method(*, query: Mapping[str, str], body: Mapping[str, str]) -> AddressUse.Method:
+    if "password" in query:
+        return AddressUse.Method.URL
+    return AddressUse.Method.FORM if "password" in body else AddressUse.Method.BASIC
+
+
+def _body_pairs(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    if request.method != "POST":
+        return
+    if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+        # WSGI programs see no end of such a body, and Django therefore none of it.
+        raise NotSent(202, "Invalid request: its body came without Content-Length")
+    if request.content_type == _MULTIPART:
+        # As PHP's curl sends an array.
+        yield from _multipart(request)
+        return
+    body = _body(request)
+    if body and request.content_type not in (_FORM, ""):
+        cause = f"Invalid Content-Type of the request, it should be {_FORM} or {_MULTIPART}"
+        raise NotSent(202, cause)
+    yield from _pairs(body)
+
+
+def _body(request: HttpRequest) -> bytes:
+    try:
+        return request.body
+    except RequestDataTooBig:
+        raise _too_long() from None
+    except UnreadablePostError:
+        raise NotSent(202, "Invalid request: the body ended too early") from None
+
+
+def _too_long() -> NotSent:
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return NotSent(202, f"Invalid request: the body is longer than {most} bytes")
+
+
+def _multipart(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    # Before Django reads it: it would write what is long to a file.
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
+        raise _too_long()
+    # Of these bytes Django would replace the ones that are no UTF-8.
+    request.encoding = "latin-1"
+    try:
+        fields = [(name, value) for name, values in request.POST.lists() for value in values]
+    except (SuspiciousOperation, MultiPartParserError, UnreadablePostError):
+        raise NotSent(202, "Invalid request: its body is no multipart form") from None
+    for name, value in fields:
+        if known := NAMES.get(name.lower()):
+            yield known, _text(str(value).encode("latin-1", "replace"))
+
+
+def _pairs(encoded: bytes) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each parameter that http2sms knows."""
+    for pair in encoded.split(b"&"):
+        wire_name, equals, value = pair.partition(b"=")
+        name = NAMES.get(_decoded(wire_name).lower())
+        if name is None:
+            continue
+        if name == "noStop" and not equals:
+            value = b"1"
+        yield name, _decoded(value)
+
+
+def _decoded(encoded: bytes) -> str:
+    return _text(unquote_to_bytes(encoded.replace(b"+", b" ")))
+
+
+def _text(octets: bytes) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
+
+
+def _headers(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    yield from _basic(request.headers.get("Authorization", ""))
+    if "Idempotency-Key" in request.headers:
+        octets = request.headers["Idempotency-Key"].encode("latin-1", "replace")
+        yield "idempotencyKey", _text(octets)
+
+
+def _basic(authorization: str) -> Iterator[tuple[str, str]]:
+    """Yield the credentials of HTTP Basic, whose user name is `account/login`."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return
+    try:
+        user, _, password = _text(base64.b64decode(encoded.strip(), validate=True)).partition(":")
+    except (binascii.Error, ValueError):
+        return
+    account, slash, login = user.partition("/")
+    if slash:
+        yield from (("account", account), ("login", login), ("password", password))
