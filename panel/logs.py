@@ -12,9 +12,27 @@ _QUERY = re.compile(r"\?[^\s\"']*")
 _MSISDN = re.compile(r"\b\d{6,12}(\d{3})\b")
 
 
+# A database explains an error by quoting the statement or the row, over as many lines as they
+# have, up to the next part of the traceback.
+_QUOTED_BY_DATABASE = re.compile(
+    r"^(LINE \d+|DETAIL|CONTEXT|HINT|QUERY|STATEMENT):.*?"
+    r"(?=^(?:The above exception|During handling of|Traceback )|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
 def redact(text: str) -> str:
     """Return a text without query strings and with numbers cut to their last three digits."""
     return _MSISDN.sub(r"…\1", _QUERY.sub("?…", text))
+
+
+def without_quotations(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Take out of a traceback what a database quotes: it may be a text that somebody sends."""
+    if isinstance(told := event.get("exception"), str):
+        event["exception"] = _QUOTED_BY_DATABASE.sub(r"\1: …\n\n", told)
+    return event
 
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
@@ -46,6 +64,7 @@ def configuration(level: str) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
+                    without_quotations,
                     structlog.processors.KeyValueRenderer(
                         key_order=["timestamp", "level", "event"], drop_missing=True
                     ),

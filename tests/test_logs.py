@@ -4,8 +4,11 @@ import logging
 
 import pytest
 import structlog
+from django.db import IntegrityError, transaction
 
 from panel import logs
+from sms_accounts.models import Submission
+from tests.factories import make_api_user, make_submission
 
 
 @pytest.fixture
@@ -55,3 +58,43 @@ def test_a_traceback_is_redacted_too(lines):
 
     assert "Traceback" in lines[0]
     assert "Secret1234" not in lines[0]
+
+
+def test_a_traceback_does_not_hold_what_the_database_quotes(lines):
+    quoted = (
+        'new row violates check constraint "parts_above_zero"\n'
+        "DETAIL:  Failing row contains (1, Canary text\nof two lines, 33639980004).\n"
+    )
+    try:
+        try:
+            raise ValueError(quoted)
+        except ValueError as cause:
+            raise IntegrityError(quoted) from cause
+    except IntegrityError:
+        logging.getLogger("django.request").exception("failed")
+
+    assert "parts_above_zero" in lines[0]
+    assert "IntegrityError" in lines[0]
+    assert "Canary" not in lines[0]
+    assert "two lines" not in lines[0]
+
+
+@pytest.mark.django_db
+def test_a_real_refusal_of_the_database_does_not_tell_the_row(lines):
+    submission = make_submission(make_api_user())
+
+    try:
+        with transaction.atomic():
+            Submission.objects.create(
+                account_id=submission.account_id,
+                wallet_id=submission.wallet_id,
+                text="Canary text",
+                credits=1,
+                parts=-1,
+                created_at=submission.created_at,
+            )
+    except IntegrityError:
+        logging.getLogger("django.request").exception("failed")
+
+    assert "IntegrityError" in lines[0]
+    assert "Canary" not in lines[0]

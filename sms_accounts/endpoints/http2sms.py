@@ -32,7 +32,7 @@ from sms_accounts.endpoints.http2sms_request import said as said_in
 from sms_accounts.http2sms import REQUIRED
 from sms_accounts.models import Account, AddressUse, ApiUser, Submission
 from sms_accounts.models.account import ACCOUNT_NAME
-from sms_accounts.models.api_user import LOGIN, Address
+from sms_accounts.models.api_user import Address
 from sms_accounts.tasks import deliver_due, ring
 
 log = structlog.get_logger(__name__)
@@ -70,9 +70,13 @@ def http2sms(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "POST"):
         return _other_method(request)
     said = said_in(request)
+    address = client_address(request)
+    user: ApiUser | None = None
     answer: Answer
     try:
-        answer = _sent(said, client_address(request))
+        options = _understood(said)
+        user = _admitted(said, address)
+        answer = _sent(said, options, user, address)
     except NotSent as refused:
         answer = refused.answer
     except (OperationalError, InterfaceError) as away:
@@ -85,8 +89,9 @@ def http2sms(request: HttpRequest) -> HttpResponse:
         ring(deliver_due)
     log.info(
         "http2sms",
-        account=_told(said.get("account"), ACCOUNT_NAME.regex),
-        login=_told(said.get("login"), LOGIN.regex),
+        # Whatever came as a login with a wrong password may be a password itself.
+        user=f"{user.account.name}/{user.login}" if user else None,
+        address=str(address),
         status=answer.status,
         receivers=len(said.receivers),
     )
@@ -122,14 +127,7 @@ def _response(answer: Answer, content_type: str) -> HttpResponse:
     return response
 
 
-def _told(value: str, shape: str | re.Pattern[str]) -> str:
-    # What has another shape may be anything, also a whole query string with its password.
-    return value if re.fullmatch(shape, value) else "?"
-
-
-def _sent(said: Said, address: Address) -> Accepted:
-    options = _understood(said)
-    user = _admitted(said, address)
+def _sent(said: Said, options: _Options, user: ApiUser, address: Address) -> Accepted:
     order = submission.Order(
         account=user.account,
         api_user=user,
