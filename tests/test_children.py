@@ -1,5 +1,6 @@
 """Which programs make up an installation, and what each is told."""
 
+import dataclasses
 import socket
 import subprocess
 import time
@@ -67,6 +68,11 @@ class TestEnvironment:
         assert given["PANEL_URL"] == "https://sms.example"
         # The carrier calls the address itself, and must not be turned away.
         assert given["PANEL_HOSTS"] == "other.example,127.0.0.1"
+
+    def test_names_an_ipv6_host_as_requests_do(self, place):
+        given = children.environment(dataclasses.replace(place, host="2001:db8::7"))
+
+        assert given["PANEL_HOSTS"] == "[2001:db8::7]"
 
     def test_tells_everybody_of_the_carrier_and_the_data(self, place):
         given = children.environment(place)
