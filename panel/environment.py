@@ -88,9 +88,7 @@ class Environment(BaseSettings):
         description="Sender of alert SMS: 3 to 11 letters and digits, or a number.",
     )
     PANEL_TIME_ZONE: str = Field("UTC", description="Time zone of new accounts and of staff.")
-    PANEL_LANGUAGE: str = Field(
-        "en", pattern=r"^[a-z]{2}(-[a-z]{2,4})?$", description="Language of the pages."
-    )
+    PANEL_LANGUAGE: Literal["en"] = Field("en", description="Language of the pages.")
     PANEL_MAX_PARTS: int = Field(
         6, ge=1, le=255, description="Most parts that one message may take."
     )

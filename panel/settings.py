@@ -236,7 +236,8 @@ CONTENT_SECURITY_POLICY = {
 # Languages, places, times.
 
 LANGUAGE_CODE = ENVIRONMENT.PANEL_LANGUAGE
-LANGUAGES = [("en", _("English")), ("fr", _("French"))]
+# Those that all texts are in: otherwise a page mixes ours with Django's translated ones.
+LANGUAGES = [("en", _("English"))]
 TIME_ZONE = ENVIRONMENT.PANEL_TIME_ZONE
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = False

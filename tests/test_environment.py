@@ -41,6 +41,7 @@ def test_nothing_needs_to_be_set():
         ("PANEL_EMAIL_FROM", "a@example.com\nBcc: b@example.com", "sms-panel@panel.example"),
         ("PANEL_SIMULATOR_URL", "http://carrier:99999", "http://carrier.example:8001"),
         ("PANEL_TIME_ZONE", "Paris", "Europe/Paris"),
+        ("PANEL_LANGUAGE", "xx", "'en'"),
         ("PANEL_MAX_PARTS", "0", "greater than or equal to 1"),
         ("PANEL_ALERT_SENDER", "x", "pattern"),
         ("PANEL_CARRIER", "pigeon", "'simulator'"),

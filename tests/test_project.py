@@ -50,6 +50,15 @@ def test_every_template_compiles():
     assert names
 
 
+@pytest.mark.django_db
+def test_a_browser_of_another_language_gets_a_page_in_one_language(client):
+    page = client.get("/auth/login/", headers={"Accept-Language": "fr"}).content.decode()
+
+    assert 'lang="en"' in page
+    assert "Password" in page
+    assert "Mot de passe" not in page
+
+
 def test_imports_point_down():
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
