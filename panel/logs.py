@@ -77,6 +77,8 @@ def configuration(level: str) -> dict[str, Any]:
         "loggers": {
             # Django's own handlers would print each line twice.
             "django": {"handlers": [], "level": level, "propagate": True},
+            # At DEBUG it writes down whole contexts: the link of a password mail, for one.
+            "django.template": {"level": "INFO"},
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
             "celery": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},

@@ -5,6 +5,7 @@ import logging
 import pytest
 import structlog
 from django.db import IntegrityError, transaction
+from django.template import engines
 
 from panel import logs
 from sms_accounts.models import Submission
@@ -98,3 +99,14 @@ def test_a_real_refusal_of_the_database_does_not_tell_the_row(lines):
 
     assert "IntegrityError" in lines[0]
     assert "Canary" not in lines[0]
+
+
+def test_what_a_template_was_given_is_written_at_no_level(lines, caplog):
+    caplog.set_level("DEBUG")
+    for name, settings in logs.configuration("DEBUG")["loggers"].items():
+        caplog.set_level(settings["level"], logger=name)
+
+    page = engines["django"].from_string("{% if absent %}{% endif %}")
+    page.render({"link": "https://panel.example/Secret1234/"})
+
+    assert "Secret1234" not in "".join(lines)
