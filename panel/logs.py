@@ -79,6 +79,8 @@ def configuration(level: str) -> dict[str, Any]:
             "django": {"handlers": [], "level": level, "propagate": True},
             # At DEBUG it writes down whole contexts: the link of a password mail, for one.
             "django.template": {"level": "INFO"},
+            # Of each refused request a line: what is refused says so itself where it matters.
+            "django.request": {"level": "ERROR"},
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
             "celery": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
