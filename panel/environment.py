@@ -19,8 +19,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
-# Names that begin like ours but are read elsewhere, before Django starts.
 OUR_PREFIXES = ("PANEL_", "CALLBACK_TRUSTED_")
+# Names that begin like ours but are read elsewhere.
 READ_BY_BOOTSTRAP = {"PANEL_BOOTSTRAP", "PANEL_VENV"}
 READ_BY_TESTS = {"PANEL_TEST_BROWSER", "PANEL_TEST_SIZE"}
 
