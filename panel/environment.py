@@ -22,7 +22,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 OUR_PREFIXES = ("PANEL_", "CALLBACK_TRUSTED_")
 # Names that begin like ours but are read elsewhere.
 READ_BY_BOOTSTRAP = {"PANEL_BOOTSTRAP", "PANEL_VENV"}
-READ_BY_TESTS = {"PANEL_TEST_BROWSER", "PANEL_TEST_SIZE"}
+READ_BY_TESTS = {"PANEL_TEST_BROWSER", "PANEL_TEST_OTHERS", "PANEL_TEST_SIZE"}
 
 
 def _split(text: object) -> object:
