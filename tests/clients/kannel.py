@@ -1,0 +1,103 @@
+"""The SMS gateway Kannel, with http2sms as its SMSC."""
+
+import subprocess
+import time
+import urllib.request
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlencode
+
+from tests import others
+from tests.clients.conftest import Account
+from tests.simulator_rig import unused_port
+
+PASSWORD = "kannel"
+# As its user guide has it for a generic SMSC: %P is the sender, %p the receiver, %b the text.
+CONFIGURATION = """
+group = core
+admin-port = {admin}
+admin-interface = 127.0.0.1
+admin-password = {secret}
+smsbox-port = {inner}
+smsbox-interface = 127.0.0.1
+box-allow-ip = 127.0.0.1
+log-level = 4
+
+group = smsc
+smsc = http
+smsc-id = panel
+system-type = generic
+port = {reports}
+send-url = "{url}?{query}&from=%P&to=%p&message=%b&noStop=1"
+status-success-regex = "^OK"
+status-permfail-regex = "^KO"
+generic-foreign-id-regex = "^OK[^0-9]+[0-9.]+[^0-9]+([0-9]+)"
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+sendsms-port = {outer}
+sendsms-interface = 127.0.0.1
+log-level = 4
+
+group = sendsms-user
+username = alice
+password = {secret}
+max-messages = 9
+"""
+
+
+class Kannel:
+    """To be used in a `with`: both its boxes, on free ports, in a folder of their own."""
+
+    def __init__(self, folder: Path, account: Account, *, password: str):
+        self._folder = folder
+        self._outer = unused_port()
+        self._admin = unused_port()
+        (folder / "kannel.conf").write_text(
+            CONFIGURATION.format(
+                admin=self._admin,
+                inner=unused_port(),
+                outer=self._outer,
+                reports=unused_port(),
+                secret=PASSWORD,
+                url=account.url,
+                query=f"account={account.name}&login={account.login}&password={password}",
+            )
+        )
+
+    def __enter__(self) -> "Kannel":
+        with ExitStack() as boxes:
+            self._start(boxes, "bearerbox", until="panel")
+            self._start(boxes, "smsbox", until="smsbox:(none)")
+            self._boxes = boxes.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._boxes.close()
+
+    def send(self, **parameters: str) -> str:
+        query = urlencode({"username": "alice", "password": PASSWORD, **parameters})
+        url = f"http://127.0.0.1:{self._outer}/cgi-bin/sendsms?{query}"
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            said: str = answer.read().decode()
+        return said
+
+    def _start(self, boxes: ExitStack, name: str, *, until: str) -> None:
+        """Start a box, and wait until the status page has this sign of it."""
+        process = subprocess.Popen(
+            [others.program(name), "kannel.conf"],
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        boxes.callback(process.wait, 20)
+        boxes.callback(process.terminate)
+        page = f"http://127.0.0.1:{self._admin}/status.txt?password={PASSWORD}"
+        deadline = time.monotonic() + 20
+        status = ""
+        while until not in status:
+            assert time.monotonic() < deadline, status
+            time.sleep(0.1)
+            with suppress(URLError, ConnectionError):
+                status = urllib.request.urlopen(page, timeout=5).read().decode()
