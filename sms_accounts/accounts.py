@@ -42,6 +42,21 @@ def open_account(
     return account
 
 
+def transfer(
+    giver: Account, receiver: Account, credits: Decimal, *, by: User | None, reason: str = ""
+) -> Decimal:
+    """Move credits to another account of the same holder; return what the giver holds then.
+
+    Raises ledger.AnotherHolder and ledger.InsufficientCredits.
+    """
+    with transaction.atomic():
+        left = ledger.transfer(giver, receiver, credits, by=by, reason=reason)
+        told = {"credits": str(credits), "reason": reason}
+        activity.record(by, "credits transferred", giver, after={**told, "to": receiver.name})
+        activity.record(by, "credits received", receiver, after={**told, "from": giver.name})
+    return left
+
+
 def enable_sender(account: Account, name: str, *, by: User | None) -> Sender:
     """Approve a sender of an account, adding it where it is new; raises ValidationError."""
     with transaction.atomic():

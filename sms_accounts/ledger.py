@@ -22,6 +22,7 @@ from sms_accounts.models import (
     Alert,
     ApiUser,
     LedgerEntry,
+    Membership,
     Message,
     Submission,
     User,
@@ -46,6 +47,10 @@ class InsufficientCredits(Exception):
         self.available = available
         self.is_quota = is_quota
         self.is_closed = is_closed
+
+
+class AnotherHolder(Exception):
+    """No one person owns both accounts; nothing was moved."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +216,46 @@ def take_back(account: Account, credits: Decimal, *, by: User | None, reason: st
     return moved.after
 
 
+def transfer(
+    giver: Account, receiver: Account, credits: Decimal, *, by: User | None, reason: str = ""
+) -> Decimal:
+    """Move credits to another account of the same holder; return what the giver holds then.
+
+    Raises AnotherHolder, or InsufficientCredits where the giver holds less (quotas are not
+    touched).
+    """
+    if credits <= 0:
+        raise ValueError("A transfer is above zero.")
+    if giver.pk == receiver.pk:
+        raise ValueError("A transfer is between two accounts.")
+    with transaction.atomic():
+        if not _have_one_holder(giver, receiver):
+            raise AnotherHolder(receiver.name)
+        _lock_wallets(giver.wallet_id, receiver.wallet_id)
+        given = _moved(giver.wallet_id, -credits)
+        taken = _moved(receiver.wallet_id, credits)
+        more = f": {reason}" if reason else ""
+        for moved, account, told in (
+            (given, giver, f"To {receiver.name}{more}"),
+            (taken, receiver, f"From {giver.name}{more}"),
+        ):
+            _enter(moved, kind=Kind.TRANSFER, account_id=account.pk, by=by, reason=told)
+        _alert_crossings(given, at=timezone.now())
+    return given.after
+
+
+def _have_one_holder(*accounts: Account) -> bool:
+    owners = [
+        set(
+            Membership.objects.filter(account=account, role=Membership.Role.OWNER).values_list(
+                "user_id", flat=True
+            )
+        )
+        for account in accounts
+    ]
+    return bool(set.intersection(*owners))
+
+
 def set_quota(
     api_user: ApiUser, quota: Decimal | None, *, by: User | None, reason: str = ""
 ) -> None:
@@ -224,12 +269,7 @@ def set_quota(
         at = timezone.now()
         account = user.account
         own_id = user.quota_wallet_id
-        wallets = {
-            wallet.pk: wallet
-            for wallet in Wallet.objects.select_for_update(no_key=True)
-            .filter(pk__in=[account.wallet_id, own_id])
-            .order_by("pk")
-        }
+        wallets = _lock_wallets(account.wallet_id, own_id)
         held = wallets[own_id].credits
         spendable_before = wallets[user.wallet_id].credits
         given = (quota or Decimal(0)) - held
@@ -270,15 +310,19 @@ def refresh_threshold_hints(*wallet_ids: int) -> None:
     To be called in the transaction that changed who pays from a purse, or a threshold, after
     that change; it locks the purse, so that a debit sees either both changes or none.
     """
-    for wallet in (
-        Wallet.objects.select_for_update(no_key=True).filter(pk__in=wallet_ids).order_by("pk")
-    ):
+    for wallet_id in _lock_wallets(*wallet_ids):
         highest = (
             ApiUser.objects.present()
-            .filter(wallet_id=wallet.pk, alert_enabled=True)
+            .filter(wallet_id=wallet_id, alert_enabled=True)
             .aggregate(highest=Max("alert_threshold"))["highest"]
         )
-        Wallet.objects.filter(pk=wallet.pk).update(highest_threshold=highest)
+        Wallet.objects.filter(pk=wallet_id).update(highest_threshold=highest)
+
+
+def _lock_wallets(*wallet_ids: int) -> dict[int, Wallet]:
+    """Lock purses in the order of their keys; return them by key, in that order."""
+    locked = Wallet.objects.select_for_update(no_key=True).filter(pk__in=wallet_ids)
+    return {wallet.pk: wallet for wallet in locked.order_by("pk")}
 
 
 def wrong_books(wallet_ids: Iterable[int] | None = None) -> list[tuple[int, Decimal, Decimal]]:

@@ -5,9 +5,16 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from sms_accounts import ledger
-from sms_accounts.models import Alert, LedgerEntry, Wallet
-from tests.factories import make_account, make_api_user, make_order, make_submission
+from sms_accounts import accounts, ledger, submission
+from sms_accounts.models import Account, Activity, Alert, LedgerEntry, Wallet
+from tests.factories import (
+    make_account,
+    make_api_user,
+    make_order,
+    make_submission,
+    make_user,
+)
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -100,8 +107,6 @@ class TestQuota:
 
 class TestRefund:
     def test_goes_back_to_the_purse_that_paid_once(self):
-        from sms_accounts import submission
-
         user = make_api_user(account=make_account(credits=10), quota=5)
         message = submission.submit(make_order(user)).submission.messages.get()
 
@@ -113,8 +118,6 @@ class TestRefund:
         assert credits_of(user.wallet_id) == 5
 
     def test_of_a_closed_purse_goes_to_the_account(self):
-        from sms_accounts import submission
-
         user = make_api_user(account=make_account(credits=10), quota=5)
         message = submission.submit(make_order(user)).submission.messages.get()
         ledger.set_quota(user, None, by=None)
@@ -122,6 +125,111 @@ class TestRefund:
         ledger.refund(message, reason="refused")
 
         assert credits_of(user.account.wallet_id) == 10
+
+
+class TestTransfer:
+    @pytest.fixture
+    def alice(self):
+        return make_user("alice@example.com")
+
+    @pytest.fixture
+    def giver(self, alice):
+        return make_account(owner=alice, credits=10)
+
+    @pytest.fixture
+    def receiver(self, alice):
+        return make_account(owner=alice, credits=1)
+
+    def test_moves_credits_and_says_from_where_to_where(self, alice, giver, receiver):
+        left = ledger.transfer(giver, receiver, Decimal("2.50"), by=alice, reason="Spring mailing")
+
+        assert left == Decimal("7.50")
+        assert credits_of(giver.wallet_id) == Decimal("7.50")
+        assert credits_of(receiver.wallet_id) == Decimal("3.50")
+        assert list(
+            LedgerEntry.objects.filter(kind="transfer")
+            .order_by("id")
+            .values_list("account__name", "credits", "balance", "by__email", "reason")
+        ) == [
+            (giver.name, Decimal("-2.50"), Decimal("7.50"), alice.email, told("To", receiver)),
+            (receiver.name, Decimal("2.50"), Decimal("3.50"), alice.email, told("From", giver)),
+        ]
+
+    def test_can_be_all_there_is_and_no_more(self, alice, giver, receiver):
+        with pytest.raises(ledger.InsufficientCredits) as refused:
+            ledger.transfer(giver, receiver, Decimal("10.01"), by=alice)
+        assert refused.value.available == 10
+
+        assert ledger.transfer(giver, receiver, Decimal(10), by=alice) == 0
+
+    def test_leaves_quotas_alone(self, alice, giver, receiver):
+        make_api_user(account=giver, quota=4)
+
+        with pytest.raises(ledger.InsufficientCredits) as refused:
+            ledger.transfer(giver, receiver, Decimal(7), by=alice)
+
+        assert refused.value.available == 6
+
+    def test_refuses_an_account_of_another_holder(self, alice, giver):
+        bobs = make_account(owner=make_user("bob@example.com"), credits=1)
+
+        with pytest.raises(ledger.AnotherHolder):
+            ledger.transfer(giver, bobs, Decimal(1), by=alice)
+
+        assert credits_of(giver.wallet_id) == 10
+        assert credits_of(bobs.wallet_id) == 1
+
+    def test_refuses_an_account_that_the_holder_only_manages(self, alice, giver):
+        bobs = make_account(owner=make_user("bob@example.com"), credits=1)
+        bobs.memberships.create(user=alice, role="manager")
+
+        with pytest.raises(ledger.AnotherHolder):
+            ledger.transfer(giver, bobs, Decimal(1), by=alice)
+
+    @pytest.mark.parametrize("credits", [0, -1])
+    def test_is_above_zero(self, alice, giver, receiver, credits):
+        with pytest.raises(ValueError, match="above zero"):
+            ledger.transfer(giver, receiver, Decimal(credits), by=alice)
+
+    def test_is_between_two_accounts(self, alice, giver):
+        with pytest.raises(ValueError, match="between two accounts"):
+            ledger.transfer(giver, giver, Decimal(1), by=alice)
+
+    def test_alerts_where_the_giver_falls_below_a_threshold(self, alice, giver, receiver):
+        make_api_user(account=giver, threshold=5)
+        make_api_user(account=receiver, threshold=Decimal("0.50"))
+
+        ledger.transfer(giver, receiver, Decimal(6), by=alice)
+
+        assert Alert.objects.get().balance == 4
+
+    def test_is_told_in_the_activity_of_both(self, alice, giver, receiver):
+        accounts.transfer(giver, receiver, Decimal(2), by=alice, reason="Spring mailing")
+
+        told = {"credits": "2", "reason": "Spring mailing"}
+        assert list(
+            Activity.objects.filter(by=alice)
+            .order_by("id")
+            .values_list("account__name", "action", "after")
+        ) == [
+            (giver.name, "credits transferred", told | {"to": receiver.name}),
+            (receiver.name, "credits received", told | {"from": giver.name}),
+        ]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_back_and_forth_at_once_loses_nothing(self, alice, giver, receiver):
+        def many(one: Account, other: Account) -> None:
+            for _ in range(40):
+                ledger.transfer(one, other, Decimal("0.01"), by=alice)
+
+        at_once(*(lambda: many(giver, receiver), lambda: many(receiver, giver)) * 4)
+
+        assert credits_of(giver.wallet_id) == 10
+        assert credits_of(receiver.wallet_id) == 1
+
+
+def told(direction: str, account: Account) -> str:
+    return f"{direction} {account.name}: Spring mailing"
 
 
 class TestCrossing:
