@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F, Max, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from sms_accounts.models import (
     Account,
@@ -141,6 +142,7 @@ def debit(
         account_id=submission.account_id,
         api_user=submission.api_user,
         submission=submission,
+        reason=f"Alert for {silent_for.login}" if silent_for else "",
     )
     _alert_crossings(moved, at=submission.created_at, silent_for=silent_for)
     return Paid(moved.wallet_id, moved.after)
@@ -286,7 +288,7 @@ def set_quota(
                     account_id=account.pk,
                     api_user=user,
                     by=by,
-                    reason=reason,
+                    reason=reason or _change_of_quota(user, quota, given),
                 )
         user.wallet_id = account.wallet_id if quota is None else own_id
         user.save(update_fields=["wallet"])
@@ -302,6 +304,15 @@ def set_quota(
             if level <= threshold < spendable_before:
                 Alert.objects.crossed([user], balance=level, at=at)
     api_user.wallet_id = user.wallet_id
+
+
+# Stored in this one language, whoever acts; pages that show a reason translate it.
+def _change_of_quota(user: ApiUser, quota: Decimal | None, given: Decimal) -> str:
+    if quota is None:
+        return gettext_noop("Quota switched off")
+    if not user.has_quota:
+        return gettext_noop("Quota given")
+    return gettext_noop("Quota raised") if given > 0 else gettext_noop("Quota lowered")
 
 
 def refresh_threshold_hints(*wallet_ids: int) -> None:

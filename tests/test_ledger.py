@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from sms_accounts import accounts, ledger, submission
+from sms_accounts import accounts, alerts, api_users, ledger, submission
 from sms_accounts.models import Account, Activity, Alert, LedgerEntry, Wallet
+from tests.alerted import SMS, make_alerted
 from tests.factories import (
     make_account,
     make_api_user,
@@ -305,3 +306,65 @@ class TestEntries:
         assert ledger.wrong_books() == [(account.wallet_id, Decimal(11), Decimal(10))]
 
         Wallet.objects.filter(pk=account.wallet_id).update(credits=10)
+
+    @pytest.mark.parametrize(
+        ("held", "quota", "reason"),
+        [
+            (None, 3, "Quota given"),
+            (3, 4, "Quota raised"),
+            (3, 2, "Quota lowered"),
+            (3, None, "Quota switched off"),
+        ],
+    )
+    def test_of_a_quota_say_what_became_of_it_and_who_did_it(self, held, quota, reason):
+        alice = make_user("alice@example.com")
+        user = make_api_user(account=make_account(credits=10), quota=held)
+
+        api_users.set_quota(user, None if quota is None else Decimal(quota), by=alice)
+
+        last = LedgerEntry.objects.order_by("id").values_list("reason", "by", "api_user")
+        assert list(last)[-2:] == [(reason, alice.pk, user.pk)] * 2
+
+    def test_of_a_deleted_user_say_so(self):
+        user = make_api_user(quota=3)
+
+        api_users.delete(user, by=None)
+
+        last = LedgerEntry.objects.order_by("id").values_list("reason", flat=True)
+        assert list(last)[-2:] == ["API user deleted"] * 2
+
+    def test_of_an_alert_say_for_whom(self):
+        make_alerted(SMS)
+
+        alerts.alert_due()
+
+        entry = LedgerEntry.objects.get(kind="debit")
+        assert (entry.reason, entry.api_user) == ("Alert for script1", None)
+
+    @pytest.mark.parametrize(
+        ("kind", "given"),
+        [
+            ("top_up", {}),
+            ("correction", {}),
+            ("transfer", {}),
+            ("quota", {"reason": "x"}),
+            ("debit", {"reason": "x"}),
+            ("refund", {"reason": "x"}),
+        ],
+    )
+    def test_without_why_or_for_what_are_refused(self, kind, given):
+        account = make_account(credits=0)
+        entry = LedgerEntry.objects.filter(account=account)
+
+        with pytest.raises(IntegrityError, match="says_why_or_for_what"), transaction.atomic():
+            LedgerEntry.objects.create(
+                account=account,
+                wallet_id=account.wallet_id,
+                kind=kind,
+                credits=1,
+                balance=1,
+                created_at=account.created_at,
+                **given,
+            )
+
+        assert not entry.exists()

@@ -27,7 +27,10 @@ class Wallet(models.Model):
 
 
 class LedgerEntry(models.Model):
-    """One movement of credits in or out of one purse."""
+    """One movement of credits in or out of one purse; the database lets nobody change it.
+
+    `kind` and `reason` say why, `api_user` or `by` who, `submission` and `message` for what.
+    """
 
     class Kind(models.TextChoices):
         TOP_UP = "top_up", _("Top-up")
@@ -70,6 +73,13 @@ class LedgerEntry(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(balance__gte=0), name="ledger_balance_never_overdrawn"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="debit", submission__isnull=False)
+                | models.Q(kind="refund", submission__isnull=False, message__isnull=False)
+                | models.Q(kind="quota", api_user__isnull=False)
+                | (models.Q(kind__in=["top_up", "correction", "transfer"]) & ~models.Q(reason="")),
+                name="ledger_entry_says_why_or_for_what",
             ),
         ]
         indexes = [

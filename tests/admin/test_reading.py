@@ -239,3 +239,18 @@ class TestFilters:
             found = browser.get(url(DlrPost), {"reading": reading})
             assert list(found.context["cl"].result_list) == [expected]
         assert "\\xff" in text_of(browser.get(url(DlrPost, "change", unread.pk)))
+
+
+class TestLedgerEntries:
+    def test_name_the_purse_the_reason_and_the_submission(self, browser):
+        user = make_api_user(login="shop", quota=5)
+        sent = submission.submit(make_order(user)).submission
+
+        page = browser.get(url(LedgerEntry)).content.decode()
+
+        debit, given, taken = re.findall(r"<td class=\"field-account.*?</tr>", page, re.S)[:3]
+        assert '<td class="field-purse">quota of shop</td>' in debit
+        assert re.search(rf'class="field-submission[^"]*">{sent.pk}</td>', debit)
+        assert '<td class="field-purse">quota of shop</td>' in given
+        assert '<td class="field-purse">account</td>' in taken
+        assert given.count("Quota given") == taken.count("Quota given") == 1
