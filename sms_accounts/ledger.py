@@ -85,6 +85,7 @@ def _move(wallet_id: int, credits: Decimal) -> _Moved | None:
 
 _WALLET = Wallet._meta.db_table
 _USER = ApiUser._meta.db_table
+_ENTRY = LedgerEntry._meta.db_table
 
 
 def _update(condition: str, parameters: list[int], credits: Decimal) -> _Moved | None:
@@ -350,6 +351,45 @@ def wrong_books(wallet_ids: Iterable[int] | None = None) -> list[tuple[int, Deci
         .order_by("pk")
         .values_list("pk", "credits", "added")
     )
+
+
+def one_sided() -> list[tuple[LedgerEntry.Kind, str, Decimal]]:
+    """Return (kind, account, sum) where movements between purses do not add up to nothing.
+
+    Quotas move within one account, transfers between two; for the latter there is no account.
+    """
+    quotas = (
+        LedgerEntry.objects.filter(kind=Kind.QUOTA)
+        .values_list("account__name")
+        .annotate(added=Sum("credits", output_field=CreditsField()))
+    )
+    transferred = LedgerEntry.objects.filter(kind=Kind.TRANSFER).aggregate(
+        added=Sum("credits", output_field=CreditsField())
+    )["added"]
+    found = [(Kind.QUOTA, name, added) for name, added in quotas.order_by("account__name") if added]
+    return [*found, (Kind.TRANSFER, "", transferred)] if transferred else found
+
+
+def is_append_only() -> bool:
+    """Return whether the database refuses to change or delete an entry.
+
+    The triggers are those of the table: a migration that makes the table anew, as many do on
+    SQLite, or a copy taken without them leaves them behind.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT count(*) FROM pg_trigger WHERE tgname = 'ledger_entry_is_kept'"
+                " AND tgrelid = %s::regclass AND tgenabled <> 'D'",
+                [_ENTRY],
+            )
+            return bool(cursor.fetchone() == (1,))
+        cursor.execute(
+            "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
+            " AND name IN ('ledger_entry_is_never_changed', 'ledger_entry_is_never_deleted')",
+            [_ENTRY],
+        )
+        return bool(cursor.fetchone() == (2,))
 
 
 def _locked(api_user_id: int) -> ApiUser:

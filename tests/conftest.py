@@ -1,13 +1,14 @@
 """What every test gets: forgotten credentials before it, and right books after it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.cache import caches
 from django.db import connection
 
 from sms_accounts import credentials, ledger
-
+from tests import kept_entries
 
 @pytest.fixture(autouse=True)
 def forgotten_credentials() -> None:
@@ -24,6 +25,23 @@ def embedded(settings, tmp_path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.SCRIPT_PASSWORD_HASHER = "md5"
     caches["default"].clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def emptied_ledger() -> Iterator[None]:
+    """Let the tables be emptied after a test that committed: entries are kept otherwise.
+
+    The triggers are away for the one transaction that empties all tables, and for nobody else.
+    """
+    sql_flush = connection.ops.sql_flush
+
+    def around(*given: Any, **named: Any) -> list[str]:
+        away, back = kept_entries.triggers()
+        return [*away, *sql_flush(*given, **named), *back]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection.ops, "sql_flush", around)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.utils import timezone
 
 from sms_accounts import ledger, submission
 from sms_accounts.models import (
@@ -18,12 +19,16 @@ from sms_accounts.models import (
     Submission,
     Wallet,
 )
+from tests import kept_entries
 from tests.commands.running import NAME, refused, run
 from tests.factories import (
     make_account,
     make_api_user,
     make_order,
+    make_submission,
 )
+
+Kind = LedgerEntry.Kind
 
 
 @pytest.mark.django_db
@@ -186,22 +191,58 @@ class TestCheckBooks:
 
     def test_finds_a_submission_that_nobody_paid(self):
         user = make_api_user()
-        paid = submission.submit(make_order(user)).submission
-        Submission.objects.filter(pk=paid.pk).update(credits=0)
-        LedgerEntry.objects.filter(submission=paid).update(submission=None)
-        Submission.objects.filter(pk=paid.pk).update(credits=1)
+        unpaid = make_submission(user)
+        now = timezone.now()
+        Message.objects.create(
+            account=user.account, submission=unpaid, credits=1, due_at=now, state_since=now
+        )
 
         answered, _sentence = self.check()
 
         assert answered["differences"] == [
-            {"what": f"debit of submission {paid.pk}", "is": "0.00", "should_be": "1.00"}
+            {"what": f"debit of submission {unpaid.pk}", "is": "0.00", "should_be": "1.00"}
         ]
+
+    def test_finds_movements_between_purses_that_have_one_side_only(self):
+        user = make_api_user(account=make_account(name=NAME, credits=0))
+        # Only a hand in the database can do this.
+        for kind, credits in ((Kind.QUOTA, 2), (Kind.TRANSFER, Decimal("0.5"))):
+            LedgerEntry.objects.create(
+                account=user.account,
+                wallet=user.wallet,
+                api_user=user,
+                kind=kind,
+                credits=credits,
+                balance=credits,
+                reason="By hand",
+                created_at=timezone.now(),
+            )
+        Wallet.objects.filter(pk=user.wallet_id).update(credits=Decimal("2.5"))
+
+        answered, _sentence = self.check()
+
+        assert answered["differences"] == [
+            {"what": f"sum of quota entries of {NAME}", "is": "2.00", "should_be": "0.00"},
+            {"what": "sum of transfer entries", "is": "0.50", "should_be": "0.00"},
+        ]
+
+    def test_finds_entries_that_could_be_changed(self):
+        away, _back = kept_entries.triggers()
+        with connection.cursor() as cursor:
+            for statement in away:
+                cursor.execute(statement)
+
+        _answered, sentence = self.check()
+
+        assert sentence == (
+            "The books are wrong: protection of ledger entries: missing instead of in place."
+        )
 
     def test_asks_the_database_as_often_for_many_as_for_few(self, django_assert_num_queries):
         make_api_user(quota=5)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(12):
             self.check()
         for _ in range(5):
             submission.submit(make_order(make_api_user(quota=5)))
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(12):
             self.check()

@@ -17,13 +17,21 @@ from sms_accounts.models.fields import CreditsField
 class Command(BaseCommand):
     help = (
         "Check that every purse holds what its entries add up to, that each submission was paid "
-        "once for the price of its messages, and that each refund gave back what the message "
-        "cost. Prints the result as one JSON line, and fails where something is off."
+        "once for the price of its messages, that each refund gave back what the message cost, "
+        "that quotas and transfers gave to one purse what they took from another, and that the "
+        "database keeps entries from being changed. Prints the result as one JSON line, and "
+        "fails where something is off."
     )
 
     def handle(self, *args: Any, **_: Any) -> None:
         with all_or_nothing():
-            differences = [*_purses(), *_submissions(), *_refunds()]
+            differences = [
+                *_purses(),
+                *_submissions(),
+                *_refunds(),
+                *_one_sided(),
+                *_protection(),
+            ]
             line = answer(
                 ok=not differences,
                 wallets=Wallet.objects.count(),
@@ -40,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError(f"The books are wrong: {told}.")
 
 
-def _difference(what: str, found: Decimal, expected: Decimal) -> dict[str, object]:
+def _difference(what: str, found: Decimal | str, expected: Decimal | str) -> dict[str, object]:
     return {"what": what, "is": found, "should_be": expected}
 
 
@@ -89,3 +97,14 @@ def _refunds() -> Iterable[dict[str, object]]:
     for entry in wrong.order_by("pk"):
         cost = entry.message.credits if entry.message else Decimal(0)
         yield _difference(f"refund of message {entry.message_id}", entry.credits, cost)
+
+
+def _one_sided() -> Iterable[dict[str, object]]:
+    for kind, account, added in ledger.one_sided():
+        what = f"sum of quota entries of {account}" if account else f"sum of {kind} entries"
+        yield _difference(what, added, Decimal("0.00"))
+
+
+def _protection() -> Iterable[dict[str, object]]:
+    if not ledger.is_append_only():
+        yield _difference("protection of ledger entries", "missing", "in place")
