@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from sms_accounts import credentials, ledger
 from tests import kept_entries
+
+# For tests that say what it means for them: `--hypothesis-profile=thorough`.
+hypothesis_settings.register_profile("thorough")
+
 
 @pytest.fixture(autouse=True)
 def forgotten_credentials() -> None:

@@ -1,0 +1,123 @@
+"""The ledger does what a model in plain Python does, whatever is done to both in any order.
+
+With `--hypothesis-profile=thorough` 50,000 runs, and longer ones.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from hypothesis import Phase, settings
+
+from sms_accounts import ledger
+from sms_accounts.models import Account, Wallet
+from tests.ledger_machine import Cast, run
+
+pytestmark = pytest.mark.django_db
+
+if settings.get_current_profile_name() == "thorough":
+    RUNS, STEPS = 50_000, 20
+else:
+    # On PostgreSQL each statement is a journey to the server, and what it alone decides is who
+    # comes first of several: the races test that.
+    RUNS, STEPS = (2_000 if connection.vendor == "sqlite" else 500), 8
+
+
+class TestLedger:
+    def test_does_what_the_model_does(self):
+        run(Cast(), runs=RUNS, steps=STEPS)
+
+
+def never_alerts(patch):
+    patch.setattr(ledger, "_alert_crossings", lambda *_given, **_named: None)
+
+
+def alerts_below_the_threshold_only(patch):
+    right = ledger._alert_crossings
+
+    def late(moved, **named):
+        right(replace(moved, after=moved.after + Decimal("0.01")), **named)
+
+    patch.setattr(ledger, "_alert_crossings", late)
+
+
+def charges_the_purse_that_was_read_before(patch):
+    right = ledger.debit
+
+    def stale(payer, credits, **named):
+        owner = Account.objects.filter(wallet=payer.wallet_id).first()
+        return right(owner or payer, credits, **named)
+
+    patch.setattr(ledger, "debit", stale)
+
+
+def refunds_to_the_account_always(patch):
+    def refund(message, *, reason):
+        moved = ledger._move(message.account.wallet_id, message.credits)
+        enter(moved, message, reason)
+
+    def enter(moved, message, reason):
+        ledger._enter(
+            moved,
+            kind=ledger.Kind.REFUND,
+            account_id=message.account_id,
+            submission=message.submission,
+            message=message,
+            reason=reason,
+        )
+
+    patch.setattr(ledger, "refund", refund)
+
+
+def transfers_to_anybody(patch):
+    patch.setattr(ledger, "_have_one_holder", lambda *_accounts: True)
+
+
+def forgets_to_enter_what_is_received(patch):
+    right = ledger._enter
+
+    def enter(moved, *, kind, **named):
+        if kind != ledger.Kind.TRANSFER or moved.after < moved.before:
+            right(moved, kind=kind, **named)
+
+    patch.setattr(ledger, "_enter", enter)
+
+
+def gives_a_quota_without_taking_it_from_the_account(patch):
+    right = ledger.set_quota
+
+    def set_quota(api_user, quota, **named):
+        right(api_user, quota, **named)
+        Wallet.objects.filter(pk=api_user.account.wallet_id).update(credits=F("credits") + 1)
+
+    patch.setattr(ledger, "set_quota", set_quota)
+
+
+class TestMachine:
+    @pytest.mark.parametrize(
+        "break_it",
+        [
+            never_alerts,
+            alerts_below_the_threshold_only,
+            charges_the_purse_that_was_read_before,
+            refunds_to_the_account_always,
+            transfers_to_anybody,
+            forgets_to_enter_what_is_received,
+            gives_a_quota_without_taking_it_from_the_account,
+        ],
+    )
+    def test_notices_a_ledger_that(self, break_it, monkeypatch):
+        cast = Cast()
+        break_it(monkeypatch)
+
+        with pytest.raises(AssertionError):
+            run(
+                cast,
+                runs=500,
+                steps=STEPS,
+                phases=[Phase.generate],
+                derandomize=True,
+                database=None,
+            )
