@@ -54,6 +54,6 @@ def unprotect(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0020_ledger_entry_says_why_or_for_what")]
+    dependencies = [("sms_accounts", "0011_ledger_entry_says_why_or_for_what")]
 
     operations = [migrations.RunPython(protect, unprotect)]
