@@ -342,8 +342,10 @@ def note_call(
 
 
 def _locked(user: ApiUser) -> ApiUser:
+    # Without its purse: where this has waited for a quota to be switched, the row no longer
+    # fits the purse that was joined before, and PostgreSQL would find none.
     return (
         ApiUser.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("account", "wallet")
+        .select_related("account")
         .get(pk=user.pk)
     )

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import F, Sum
 
-from sms_accounts import ledger, submission
+from sms_accounts import api_users, ledger, submission
 from sms_accounts.models import Alert, LedgerEntry, Message, Submission, Wallet
 from tests.factories import make_account, make_api_user, make_order
 
@@ -96,6 +96,21 @@ class TestQuota:
         assert debits.count() == 150
         assert not debits.exclude(wallet=F("submission__wallet")).exists()
         self.assert_charged_to_the_purse_of_the_moment(user)
+
+    def test_switched_by_several_at_once_is_switched_by_each(self):
+        user = make_api_user(account=make_account(credits=1000))
+
+        def switch(quota: Decimal | None) -> Callable[[], int]:
+            def set_quota() -> int:
+                api_users.set_quota(user, quota, by=None)
+                return 1
+
+            return set_quota
+
+        done = all_at_once([switch(quota) for _ in range(30) for quota in (Decimal(5), None)])
+
+        assert sum(done) == 60
+        assert Wallet.objects.aggregate(left=Sum("credits"))["left"] == 1000
 
     def assert_charged_to_the_purse_of_the_moment(self, user):
         # The quota is never used up, so that each switch has its entry: credits leave the
