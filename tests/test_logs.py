@@ -36,7 +36,7 @@ def lines():
 
 
 def test_a_query_string_is_cut(lines):
-    logging.getLogger("django.request").warning(
+    logging.getLogger("some.library").warning(
         "Not Found: %s", "/http2sms?password=Secret1234&message=hello"
     )
 
