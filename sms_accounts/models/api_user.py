@@ -1,6 +1,7 @@
 """API users: who a script is, what it may spend, from where, and whom its alerts go to."""
 
 import ipaddress
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -35,6 +36,11 @@ class ApiUserQuerySet(models.QuerySet["ApiUser"]):
     def with_last_alert(self) -> Self:
         """Add `last_alert_at`: when the user's alert last fired, or None."""
         return self.annotate(last_alert_at=models.Max("alerts__crossed_at"))
+
+    def with_last_use(self) -> Self:
+        """Add `last_used_at`: when a call of the user was last accepted, or None."""
+        latest = AddressUse.objects.accepted_of(models.OuterRef("pk"))
+        return self.annotate(last_used_at=models.Subquery(latest.values("accepted_at")[:1]))
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         return self.present().filter(account__memberships__user_id=user.pk)
@@ -138,6 +144,19 @@ class ApiUser(models.Model):
         return any(plain in ipaddress.ip_network(network) for network in self.restrictions)
 
 
+class AddressUseQuerySet(models.QuerySet["AddressUse"]):
+    def accepted_of(self, api_user: "ApiUser | models.OuterRef") -> Self:
+        """Those from which calls of a user were accepted, the latest first."""
+        return self.filter(api_user=api_user, accepted_at__isnull=False).order_by("-accepted_at")
+
+    def last_of(self, api_users: Iterable[int]) -> Self:
+        """The one of each user from which a call was accepted last."""
+        latest = AddressUse.objects.accepted_of(models.OuterRef("pk"))
+        # One look into the index for each user: to group by users would read all their rows.
+        users = ApiUser.objects.filter(pk__in=api_users)
+        return self.filter(pk__in=users.values_list(models.Subquery(latest.values("pk")[:1])))
+
+
 class AddressUse(models.Model):
     """An address from which somebody with a right password called for an API user.
 
@@ -161,6 +180,8 @@ class AddressUse(models.Model):
     refusals = models.PositiveIntegerField(_("times refused"), default=0)
     observed_at = models.DateTimeField(_("last observed"), null=True)
     observations = models.PositiveIntegerField(_("times observed"), default=0)
+
+    objects = AddressUseQuerySet.as_manager()
 
     class Meta:
         constraints = [

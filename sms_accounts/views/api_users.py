@@ -2,14 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.core.paginator import Paginator
-from django.db.models import BooleanField, Case, ExpressionWrapper, F, Max, Q, QuerySet, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    ExpressionWrapper,
+    F,
+    Max,
+    Q,
+    QuerySet,
+    When,
+)
 from django.db.models.expressions import Expression, OrderBy
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -17,7 +28,7 @@ from sms_accounts import api_users as use_cases
 from sms_accounts import tasks
 from sms_accounts.forms.confirmation import DeleteForm, EnabledForm
 from sms_accounts.forms.passwords import AddForm
-from sms_accounts.models import Account, Alert, ApiUser, Notification
+from sms_accounts.models import Account, AddressUse, Alert, ApiUser, Notification
 from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import (
     and_back,
@@ -35,6 +46,8 @@ from sms_accounts.views.new_password import show_password
 from sms_accounts.views.recent_sign_in import recent_sign_in_required
 
 PAGE = 50
+# How long the list points at calls that the restrictions refused.
+HINTED_FOR = timedelta(hours=24)
 LOGIN = Lower("login")
 _HAS_QUOTA = Q(wallet=F("quota_wallet"))
 # What each column is sorted by. Equal rows follow in the order of their logins.
@@ -46,6 +59,7 @@ _SORTS: Mapping[str, Expression | F] = {
     "limit": F("alert_threshold"),
     "notification": Case(When(alert_threshold__isnull=False, then=F("alert_support"))),
     "last-alert": F("last_alert_at"),
+    "last-use": F("last_used_at"),
 }
 
 
@@ -59,6 +73,10 @@ class Row:
     addresses: Sequence[str]
     last_alert_at: datetime | None
     problems: Sequence[str]
+    has_former_password: bool
+    refused_addresses: int
+    last_use: AddressUse | None
+    last_use_told: Sequence[str]
 
 
 @require_safe
@@ -90,6 +108,8 @@ def _listed(account: Account, *, search: str, sort: str) -> QuerySet[ApiUser]:
     found = ApiUser.objects.present().filter(account=account).select_related("wallet")
     if sort.endswith("last-alert"):
         found = found.with_last_alert()
+    if sort.endswith("last-use"):
+        found = found.with_last_use()
     if search:
         found = found.filter(login__icontains=search)
     column = _SORTS[sort.removeprefix("-")]
@@ -99,6 +119,7 @@ def _listed(account: Account, *, search: str, sort: str) -> QuerySet[ApiUser]:
 
 
 def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
+    now = timezone.now()
     pks = [api_user.pk for api_user in api_users]
     fired = dict(
         Alert.objects.filter(api_user__in=pks)
@@ -106,6 +127,8 @@ def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
         .annotate(latest=Max("crossed_at"))
     )
     problems = _problems(fired)
+    last_uses = {use.api_user_id: use for use in AddressUse.objects.last_of(pks)}
+    refused = _refused_addresses(pks, since=now - HINTED_FOR)
     return [
         Row(
             api_user=api_user,
@@ -116,6 +139,10 @@ def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
             addresses=_addresses(api_user),
             last_alert_at=fired.get(api_user.pk),
             problems=problems.get(api_user.pk, []),
+            has_former_password=api_user.has_former_password(now),
+            refused_addresses=refused.get(api_user.pk, 0),
+            last_use=last_uses.get(api_user.pk),
+            last_use_told=_last_use_told(api_user, last_uses.get(api_user.pk)),
         )
         for api_user in api_users
     ]
@@ -128,6 +155,24 @@ def _addresses(api_user: ApiUser) -> list[str]:
     if api_user.alert_support != ApiUser.Support.EMAIL and api_user.alert_msisdn:
         addresses.append(f"+{api_user.alert_msisdn}")
     return [address for address in addresses if address]
+
+
+def _refused_addresses(pks: Sequence[int], *, since: datetime) -> dict[int, int]:
+    """Return from how many addresses calls were refused since a moment, for each user."""
+    return dict(
+        AddressUse.objects.filter(api_user__in=pks, refused_at__gt=since)
+        .values_list("api_user")
+        .annotate(addresses=Count("pk"))
+    )
+
+
+def _last_use_told(api_user: ApiUser, use: AddressUse | None) -> list[str]:
+    if use is None or use.accepted_at is None:
+        return []
+    is_old = use.with_former_password or use.accepted_at < api_user.password_changed_at
+    password = _("old password") if is_old else _("present password")
+    method = use.get_method_display()
+    return [use.address, f"{password}, {method}" if method else password]
 
 
 def _problems(latest: Mapping[int, datetime]) -> dict[int, list[str]]:

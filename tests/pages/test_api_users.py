@@ -7,14 +7,17 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from sms_accounts import api_users
-from sms_accounts.models import Alert, ApiUser, Membership, Notification, Wallet
+from sms_accounts.models import AddressUse, Alert, ApiUser, Membership, Notification, Wallet
 from tests.factories import make_account, make_api_user
 from tests.pages.checks import text_of
+from tests.plans import plan_of
+from tests.sign_ins import ADDRESS, note_call
 
 URL = "/sms/sms-ab12345-1/api-users/"
 
@@ -39,9 +42,32 @@ def many(account, count: int) -> None:
         )
         for number, purse in enumerate(purses, start=1)
     )
-    fired = ApiUser.objects.filter(account=account).order_by("login")[:100]
+    fired = ApiUser.objects.present().filter(account=account).order_by("login")[:100]
     Alert.objects.crossed(fired, balance=Decimal(1), at=timezone.now())
+    used(fired, addresses=5)
     Notification.objects.update(state=Notification.State.GIVEN_UP, note="No luck.")
+
+
+def used(users, *, addresses: int) -> None:
+    """Each of the users called from so many addresses, and was refused at some."""
+    now = timezone.now()
+    AddressUse.objects.bulk_create(
+        AddressUse(
+            api_user=user,
+            address=f"10.0.0.{number}",
+            accepted_at=now - timedelta(minutes=number),
+            method=AddressUse.Method.URL,
+            refused_at=now if number % 2 else None,
+        )
+        for user in users
+        for number in range(addresses)
+    )
+
+
+def called(api_user, *, minutes_ago: int, address: str = ADDRESS, **call) -> None:
+    note_call(api_user, address, **call)
+    at = timezone.now() - timedelta(minutes=minutes_ago)
+    AddressUse.objects.filter(api_user=api_user, address=address).update(accepted_at=at)
 
 
 class TestColumns:
@@ -63,7 +89,7 @@ class TestColumns:
     def test_show_dashes_where_nothing_is_set(self, browser, account):
         make_api_user(account=account, login="plain")
 
-        assert "plain No - No - - -" in text_of(browser.get(URL).content.decode())
+        assert "plain No - No - - - -" in text_of(browser.get(URL).content.decode())
 
     def test_show_the_whole_login_on_hover(self, browser, account):
         login = "a.very.long.login.of.somebody@example.com"[:40]
@@ -97,6 +123,80 @@ class TestColumns:
         html = browser.get(reverse("api-users", args=[account.name])).content.decode()
 
         assert re.search(r'title="[\d: -]+ E[SD]T"', html)
+
+    def test_say_when_from_where_and_how_the_user_was_last_used(self, browser, account):
+        shop = make_api_user(account=account, login="shop")
+        called(shop, minutes_ago=90, address="198.51.100.7")
+        called(shop, minutes_ago=2, address="2001:db8::7", method=AddressUse.Method.BASIC)
+        note_call(shop, "203.0.113.9", accepted=False)
+        ApiUser.objects.update(password_changed_at=timezone.now() - timedelta(days=1))
+
+        text = spaced(browser.get(URL))
+
+        assert "2 minutes ago 2001:db8::7 present password, HTTP Basic" in text
+        assert "198.51.100.7" not in text
+
+    def test_say_that_the_last_call_had_an_old_password(self, browser, account):
+        now = timezone.now()
+        changed = make_api_user(account=account, login="changed")
+        changing = make_api_user(account=account, login="changing")
+        called(changed, minutes_ago=5, method=AddressUse.Method.FORM)
+        called(changing, minutes_ago=5, with_former_password=True)
+        ApiUser.objects.filter(login="changed").update(password_changed_at=now)
+        ApiUser.objects.filter(login="changing").update(
+            password_changed_at=now - timedelta(hours=1)
+        )
+
+        text = spaced(browser.get(URL))
+
+        assert "old password, in the body" in text
+        assert "old password, in the URL" in text
+        assert "present password" not in text
+
+    def test_mark_those_who_have_two_passwords(self, browser, account):
+        for login, span in (("day", timedelta(days=1)), ("open", None), ("over", timedelta(0))):
+            user = make_api_user(account=account, login=login)
+            keep = api_users.KeepFormer(span)
+            api_users.set_password(user, "NewSecret1", keep_former=keep, by=None)
+        make_api_user(account=account, login="plain")
+
+        text = text_of(browser.get(URL).content.decode())
+
+        assert "day 2 passwords" in text
+        assert "open 2 passwords" in text
+        assert text.count("2 passwords") == 2
+
+    def test_mark_those_who_only_observe(self, browser, account):
+        user = make_api_user(account=account, login="new")
+        api_users.set_restrictions(user, ["192.0.2.0/24"], observed=True, by=None)
+        make_api_user(account=account, login="strict", restrictions=["192.0.2.0/24"])
+
+        text = text_of(browser.get(URL).content.decode())
+
+        assert "new Observe only" in text
+        assert text.count("Observe only") == 1
+
+    def test_point_at_addresses_that_were_refused_in_the_last_day(self, browser, account):
+        shop = make_api_user(account=account, login="shop")
+        for address in ("203.0.113.9", "203.0.113.9", "203.0.113.10", "203.0.113.11"):
+            note_call(shop, address, accepted=False)
+        yesterday = timezone.now() - timedelta(hours=24)
+        AddressUse.objects.filter(address="203.0.113.11").update(refused_at=yesterday)
+
+        html = browser.get(URL).content.decode()
+
+        assert "shop 2 addresses refused" in text_of(html)
+        [link] = re.findall(r'<a class="badge badge-warn"\s+href="([^"?]*)', html)
+        assert link == reverse("api-user-restrictions", args=[account.name, shop.pk])
+
+    def test_lead_viewers_to_no_dialog(self, browser, account):
+        note_call(make_api_user(account=account), "203.0.113.9", accepted=False)
+        Membership.objects.filter(account=account).update(role=Membership.Role.VIEWER)
+
+        html = browser.get(URL).content.decode()
+
+        assert "1 address refused" in text_of(html)
+        assert "restrictions/" not in html
 
     def test_mark_those_who_may_not_send(self, browser, account):
         api_users.set_enabled(make_api_user(account=account, login="old"), False, by=None)
@@ -192,13 +292,15 @@ class TestSorting:
             ("notification", ["small", "sms", "big", "none"]),
             ("last-alert", ["small", "big", "none", "sms"]),
             ("-last-alert", ["small", "big", "none", "sms"]),
+            ("last-use", ["small", "none", "big", "sms"]),
+            ("-last-use", ["none", "small", "big", "sms"]),
             ("password", ["big", "none", "small", "sms"]),
         ],
     )
     def test_works_for_every_column(self, browser, account, sort, expected):
-        make_api_user(account=account, login="none")
-        make_api_user(account=account, login="small", quota=5, threshold=20)
-        make_api_user(account=account, login="big", quota=50)
+        called(make_api_user(account=account, login="none"), minutes_ago=3)
+        called(make_api_user(account=account, login="small", quota=5, threshold=20), minutes_ago=9)
+        note_call(make_api_user(account=account, login="big", quota=50), ADDRESS, accepted=False)
         make_api_user(account=account, login="sms", threshold=10, support=ApiUser.Support.SMS)
 
         assert logins(browser.get(URL, {"sort": sort})) == expected
@@ -217,7 +319,7 @@ class TestPaging:
 
         assert browser.get(URL, {"page": page}).status_code == 200
 
-    @pytest.mark.parametrize("sort", ["login", "-quota", "last-alert"])
+    @pytest.mark.parametrize("sort", ["login", "-quota", "last-alert", "-last-use"])
     def test_asks_the_database_as_often_for_many_as_for_few(self, browser, account, sort):
         many(account, 10)
         with CaptureQueriesContext(connection) as few:
@@ -232,17 +334,30 @@ class TestPaging:
 
     def test_is_quick_with_ten_thousand(self, browser, account):
         many(account, 10_000)
+        used(ApiUser.objects.filter(account=account).order_by("login")[100:], addresses=4)
         with connection.cursor() as cursor:
             # As the database does by itself soon after so many new rows.
             cursor.execute("ANALYZE")
         # Of this process, in which SQLite works too: a busy machine does not lengthen it.
         started = time.process_time()
 
-        for sort in ("login", "-quota", "last-alert"):
+        for sort in ("login", "-quota", "last-alert", "-last-use"):
             browser.get(URL, {"sort": sort, "q": "u", "page": 100})
 
         # Far more than it takes.
         assert time.process_time() - started < timedelta(seconds=4).total_seconds()
+
+    def test_finds_last_uses_by_their_index(self, account):
+        many(account, 30)
+        users = ApiUser.objects.filter(account=account)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+        sorted_by_use = users.with_last_use().order_by(F("last_used_at").desc(nulls_last=True))[:50]
+        shown = AddressUse.objects.last_of(users.values_list("pk", flat=True)[:50])
+
+        assert "last_use_of_api_user" in plan_of(sorted_by_use)
+        assert "last_use_of_api_user" in plan_of(shown)
 
 
 class TestVisibility:
