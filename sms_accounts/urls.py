@@ -8,6 +8,11 @@ from sms_accounts.views import accounts, alert_texts, api_user_settings, api_use
 
 api_user_pages: list[URLPattern | URLResolver] = [
     path("password/", api_user_settings.api_user_password, name="api-user-password"),
+    path(
+        "former-password/",
+        api_user_settings.api_user_former_password,
+        name="api-user-former-password",
+    ),
     path("quota/", api_user_settings.api_user_quota, name="api-user-quota"),
     path("limit/", api_user_settings.api_user_limit, name="api-user-limit"),
     path("restrictions/", api_user_settings.api_user_restrictions, name="api-user-restrictions"),

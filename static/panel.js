@@ -86,7 +86,8 @@ let typed = false;
 let pressedBackdrop = false;
 
 function load(source, method, address) {
-  opener = source.closest("details.menu")?.querySelector("summary") ?? source;
+  // A link in the dialog goes with its content: the focus returns to what opened the first one.
+  if (!dialog.open) opener = source.closest("details.menu")?.querySelector("summary") ?? source;
   closeMenus();
   htmx.ajax(method, address, { source, target: content, swap: "innerHTML" });
 }

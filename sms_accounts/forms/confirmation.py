@@ -15,6 +15,14 @@ class DeleteForm(forms.Form):
         self.helper = laid_out(confirm=_("Delete"), is_dangerous=True)
 
 
+class EndFormerPasswordForm(forms.Form):
+    """Confirms that the password before the present one is to work no longer."""
+
+    def __init__(self, data: QueryDict | None) -> None:
+        super().__init__(data)
+        self.helper = laid_out(confirm=_("Stop it now"), is_dangerous=True)
+
+
 class EnabledForm(forms.Form):
     """Confirms whether an API user may send from now on.
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from sms_accounts import api_users, ledger, tasks
 from sms_accounts.forms.callback import CallbackForm
+from sms_accounts.forms.confirmation import EndFormerPasswordForm
 from sms_accounts.forms.limit import LimitForm
 from sms_accounts.forms.passwords import PasswordForm
 from sms_accounts.forms.quota import QuotaForm
@@ -44,9 +46,41 @@ def api_user_password(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     back = back_to_list(request, api_user.account)
     if form.is_valid():
         password = form.cleaned_data["password"]
-        api_users.set_password(api_user, password, by=who(request))
+        api_users.set_password(api_user, password, keep_former=form.keeping(), by=who(request))
+        api_user.refresh_from_db(fields=["former_password", "former_password_until"])
         return show_password(request, api_user, password, back=back, is_new=False)
-    return _show_dialog(request, "password", api_user, {"form": form, "back": back})
+    context = {
+        "form": form,
+        "back": back,
+        "and_back_to_list": urlencode({"next": back}),
+        **_former_password(api_user),
+    }
+    return _show_dialog(request, "password", api_user, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
+def api_user_former_password(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    api_user = managed_api_user(request, name, pk)
+    form = EndFormerPasswordForm(posted(request))
+    back = back_to_list(request, api_user.account)
+    if form.is_valid():
+        changed = api_users.end_former_password(api_user, by=who(request))
+        text = _("The old password of %(login)s works no longer.") % {"login": api_user.login}
+        return told(request, back, text, changed=changed)
+    context = {"form": form, "back": back, **_former_password(api_user)}
+    return _show_dialog(request, "former_password", api_user, context)
+
+
+def _former_password(api_user: ApiUser) -> dict[str, object]:
+    """Return whether the old password still works, and its last use where one is known."""
+    used = AddressUse.objects.accepted_of(api_user).filter(
+        with_former_password=True, accepted_at__gte=api_user.password_changed_at
+    )
+    return {
+        "has_former": api_user.has_former_password(timezone.now()),
+        "former_use": used.first(),
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from sms_accounts import http2sms
 from sms_accounts.models import ApiUser, Sender
@@ -16,6 +17,7 @@ def show_password(
         "api_user": api_user,
         "password": password,
         "is_new": is_new,
+        "has_former": api_user.has_former_password(timezone.now()),
         "curl": f"curl '{_sending_url(api_user, password)}'",
         "back": back,
     }

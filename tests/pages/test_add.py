@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.urls import reverse
 
 from sms_accounts.models import ApiUser
 from tests.factories import make_account, make_api_user
@@ -105,36 +104,3 @@ class TestAdd:
 
         assert "Use 8 to 64 letters and digits" in answer.content.decode()
         assert not ApiUser.objects.exists()
-
-
-class TestPassword:
-    def url(self, api_user) -> str:
-        return reverse("api-user-password", args=[api_user.account.name, api_user.pk])
-
-    def test_replaces_the_old_one_and_shows_the_new_one_once(self, browser, account):
-        api_user = make_api_user(account=account, login="shop", password="OldSecret1")
-
-        answer = browser.post(self.url(api_user), {"password": "NewSecret1"})
-
-        text = text_of(answer.content.decode())
-        assert "shop has a new password" in text
-        assert "NewSecret1" in text
-        assert sign_in(account.name, "shop", "NewSecret1")
-        assert not sign_in(account.name, "shop", "OldSecret1")
-
-    def test_shows_the_login_and_never_changes_it(self, browser, account):
-        api_user = make_api_user(account=account, login="shop")
-
-        page = browser.get(self.url(api_user)).content.decode()
-        browser.post(self.url(api_user), {"login": "other", "password": "NewSecret1"})
-
-        assert re.search(r'<input[^>]*value="shop"[^>]*readonly|readonly[^>]*value="shop"', page)
-        assert ApiUser.objects.get().login == "shop"
-
-    def test_refuses_an_unfit_one(self, browser, account):
-        api_user = make_api_user(account=account, password="OldSecret1")
-
-        answer = browser.post(self.url(api_user), {"password": "new"})
-
-        assert "Use 8 to 64 letters and digits" in answer.content.decode()
-        assert sign_in(account.name, api_user.login, "OldSecret1")

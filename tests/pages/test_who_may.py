@@ -15,6 +15,7 @@ from tests.pages.conftest import HTMX, signed_in
 
 OF_ONE_USER = [
     "api-user-password",
+    "api-user-former-password",
     "api-user-quota",
     "api-user-limit",
     "api-user-restrictions",
