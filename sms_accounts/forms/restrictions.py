@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+from crispy_bootstrap5.bootstrap5 import Switch
 from crispy_forms.layout import Div
 from django import forms
 from django.http import QueryDict
@@ -26,14 +27,26 @@ class RestrictionsForm(forms.Form):
     """Up to five networks; when it is valid, `networks()` returns them as they are stored.
 
     `in_use` are addresses that http2sms accepted lately. A list that would refuse one of them
-    is valid only with a tick at a question that names them.
+    is valid only with a tick at a question that names them, or where nobody is refused.
     """
 
+    observed = forms.BooleanField(
+        label=gettext_lazy("Observe only: refuse nobody, list who would be refused"),
+        required=False,
+        help_text=gettext_lazy("To try a list out before it refuses calls."),
+    )
+
     def __init__(
-        self, data: QueryDict | None, *, stored: Sequence[str], in_use: Iterable[str]
+        self,
+        data: QueryDict | None,
+        *,
+        stored: Sequence[str],
+        observed: bool,
+        in_use: Iterable[str],
     ) -> None:
         shown = [_shown(ipaddress.ip_network(network)) for network in stored]
-        super().__init__(data, initial=dict(zip(_NAMES, shown, strict=False)))
+        initial = {"observed": observed, **dict(zip(_NAMES, shown, strict=False))}
+        super().__init__(data, initial=initial)
         for number, name in enumerate(_NAMES, start=1):
             self.fields[name] = forms.CharField(
                 label=format_lazy(gettext_lazy("Restriction no. {number}"), number=number),
@@ -45,7 +58,9 @@ class RestrictionsForm(forms.Form):
             )
         self._in_use = list(in_use)
         self._question = Div()
-        self.helper = laid_out(*_NAMES, self._question, css_class="restrictions-form")
+        self.helper = laid_out(
+            *_NAMES, Switch("observed"), self._question, css_class="restrictions-form"
+        )
 
     def networks(self) -> list[str]:
         """Return what was typed, without the empty places, in canonical form."""
@@ -55,7 +70,8 @@ class RestrictionsForm(forms.Form):
         for name in _NAMES:
             self._clean_place(name)
         self._refuse_overlaps()
-        if not self.errors:
+        self._refuse_to_observe_nothing()
+        if not self.errors and not self.cleaned_data["observed"]:
             self._ask_before_shutting_out()
         return self.cleaned_data
 
@@ -97,6 +113,16 @@ class RestrictionsForm(forms.Form):
                     break
             else:
                 earlier.append((name, network))
+
+    def _refuse_to_observe_nothing(self) -> None:
+        if self.errors or any(self._typed()):
+            return
+        # Whoever empties the places of a list that was observed means that there be no list.
+        if self.cleaned_data["observed"] and not self.initial["observed"]:
+            self.add_error(
+                "observed",
+                _("Enter an address or a network above: without any, no call is from elsewhere."),
+            )
 
     def _ask_before_shutting_out(self) -> None:
         networks = [network for _name, network in self._typed()]

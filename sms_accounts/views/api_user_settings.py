@@ -148,13 +148,15 @@ def api_user_restrictions(request: HttpRequest, name: str, pk: int) -> HttpRespo
     form = RestrictionsForm(
         posted(request),
         stored=api_user.restrictions,
+        observed=api_user.restrictions_observed,
         in_use=in_use.values_list("address", flat=True),
     )
     back = back_to_list(request, api_user.account)
     if form.is_valid():
-        networks = form.networks()
-        changed = api_users.set_restrictions(api_user, networks, by=who(request))
-        return told(request, back, _restrictions_told(api_user, networks), changed=changed)
+        networks, observed = form.networks(), form.cleaned_data["observed"]
+        changed = api_users.set_restrictions(api_user, networks, observed=observed, by=who(request))
+        text = _restrictions_told(api_user, networks, observed=observed)
+        return told(request, back, text, changed=changed)
     since = now - SHOWN_FOR
     context = {"form": form, "back": back, "uses": _lately(uses, since=since)}
     return _show_dialog(request, "restrictions", api_user, context)
@@ -167,9 +169,12 @@ def _lately(uses: QuerySet[AddressUse], *, since: datetime) -> QuerySet[AddressU
     return recent.order_by(latest.desc(), "address")[:MOST_ADDRESSES]
 
 
-def _restrictions_told(api_user: ApiUser, networks: list[str]) -> str:
+def _restrictions_told(api_user: ApiUser, networks: list[str], *, observed: bool) -> str:
     if not networks:
         text = _("http2sms accepts %(login)s from any address now.")
+        return text % {"login": api_user.login}
+    if observed:
+        text = _("http2sms lists the calls of %(login)s that it would refuse, and refuses none.")
         return text % {"login": api_user.login}
     text = ngettext(
         "http2sms accepts %(login)s from %(count)s address or network only now.",

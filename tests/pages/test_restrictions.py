@@ -2,6 +2,7 @@
 
 import html
 import ipaddress
+import re
 from datetime import timedelta
 
 import pytest
@@ -140,7 +141,15 @@ class TestAddressesInUse:
         assert "198.51.100.7 just now -" in text
         assert "2001:db8::7 4 weeks ago -" in text
         assert "198.51.100.8" not in text
-        assert "203.0.113.9 - just now (2 times)" in text
+        assert "203.0.113.9 - just now (2 times) -" in text
+
+    def test_are_shown_beside_what_would_have_been_refused(self, browser, shop):
+        for _ in range(3):
+            note_call(shop, "198.51.100.7", is_inside=False)
+
+        text = text_of(browser.get(url(shop)).content.decode())
+
+        assert "198.51.100.7 just now - just now (3 times)" in text
 
     def test_are_not_shut_out_without_a_word(self, browser, shop):
         self.call(shop, "198.51.100.7", days_ago=6)
@@ -182,3 +191,56 @@ class TestAddressesInUse:
         browser.post(url(shop), places("192.0.2.7"))
 
         assert stored(shop) == ["192.0.2.7/32"]
+
+
+class TestObserveOnly:
+    def observes(self, api_user) -> bool:
+        return ApiUser.objects.get(pk=api_user.pk).restrictions_observed
+
+    def test_is_switched_on_and_off(self, browser, shop):
+        answer = browser.post(url(shop), {**places("192.0.2.7"), "observed": "on"}, follow=True)
+
+        assert self.observes(shop)
+        assert "lists the calls of shop that it would refuse, and refuses none" in said(answer)
+        assert re.search(r'name="observed"[^>]* checked', said(browser.get(url(shop))))
+
+        answer = browser.post(url(shop), places("192.0.2.7"), follow=True)
+
+        assert not self.observes(shop)
+        assert "http2sms accepts shop from 1 address or network only now." in said(answer)
+
+    def test_shuts_nobody_out_and_so_asks_nothing(self, browser, shop):
+        note_call(shop, "198.51.100.7")
+
+        browser.post(url(shop), {**places("192.0.2.7"), "observed": "on"})
+
+        assert stored(shop) == ["192.0.2.7/32"]
+
+    def test_ends_only_after_asking_about_addresses_that_were_observed(self, browser, shop):
+        browser.post(url(shop), {**places("192.0.2.7"), "observed": "on"})
+        note_call(shop, "198.51.100.7", is_inside=False)
+
+        answer = browser.post(url(shop), places("192.0.2.7"))
+
+        assert "Shut out 198.51.100.7 all the same" in said(answer)
+        assert self.observes(shop)
+
+    def test_needs_something_to_compare_calls_with(self, browser, shop):
+        answer = browser.post(url(shop), {"observed": "on"})
+
+        assert "Enter an address or a network above" in said(answer)
+        assert 'id="id_observed_error"' in said(answer)
+
+    def test_goes_with_the_list_that_is_emptied(self, browser, shop):
+        browser.post(url(shop), {**places("192.0.2.7"), "observed": "on"})
+
+        answer = browser.post(url(shop), {"observed": "on"}, follow=True)
+
+        assert "http2sms accepts shop from any address now." in said(answer)
+        assert not self.observes(shop)
+
+    def test_notices_that_nothing_changed(self, browser, shop):
+        typed = {**places("192.0.2.7"), "observed": "on"}
+        browser.post(url(shop), typed)
+
+        assert "Nothing was changed" in said(browser.post(url(shop), typed, follow=True))
