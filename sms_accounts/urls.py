@@ -17,6 +17,7 @@ api_user_pages: list[URLPattern | URLResolver] = [
     path("limit/", api_user_settings.api_user_limit, name="api-user-limit"),
     path("restrictions/", api_user_settings.api_user_restrictions, name="api-user-restrictions"),
     path("callback/", api_user_settings.api_user_callback, name="api-user-callback"),
+    path("protection/", api_user_settings.api_user_protection, name="api-user-protection"),
     path("enabled/", api_users.api_user_enabled, name="api-user-enabled"),
     path("delete/", api_users.api_user_delete, name="api-user-delete"),
 ]

@@ -1,4 +1,4 @@
-"""The dialogs of one API user: password, quota, limit, restrictions, callback."""
+"""The dialogs of one API user: password, quota, limit, restrictions, callback, protection."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from sms_accounts.forms.callback import CallbackForm
 from sms_accounts.forms.confirmation import EndFormerPasswordForm
 from sms_accounts.forms.limit import LimitForm
 from sms_accounts.forms.passwords import PasswordForm
+from sms_accounts.forms.protection import ProtectionForm
 from sms_accounts.forms.quota import QuotaForm
 from sms_accounts.forms.restrictions import RestrictionsForm
 from sms_accounts.models import AddressUse, ApiUser
@@ -36,6 +37,8 @@ from sms_accounts.views.recent_sign_in import recent_sign_in_required
 SHOWN_FOR = timedelta(days=30)
 IN_USE_FOR = timedelta(days=7)
 MOST_ADDRESSES = 20
+# How many addresses are named whose calls had the password in the URL.
+MOST_URL_USES = 5
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -197,6 +200,21 @@ def api_user_callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         text = _("The callback of %(login)s is saved.") if url else _("%(login)s has no callback.")
         return told(request, back, text % {"login": api_user.login}, changed=changed)
     return _show_dialog(request, "callback", api_user, {"form": form, "back": back})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
+def api_user_protection(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    api_user = managed_api_user(request, name, pk)
+    form = ProtectionForm(posted(request), stored=api_users.protection_of(api_user))
+    back = back_to_list(request, api_user.account)
+    if form.is_valid():
+        changed = api_users.set_protection(api_user, form.protection(), by=who(request))
+        text = _("The protection of %(login)s is saved.") % {"login": api_user.login}
+        return told(request, back, text, changed=changed)
+    in_url = AddressUse.objects.accepted_of(api_user).filter(method=AddressUse.Method.URL)
+    context = {"form": form, "back": back, "url_uses": in_url[:MOST_URL_USES]}
+    return _show_dialog(request, "protection", api_user, context)
 
 
 def _show_dialog(

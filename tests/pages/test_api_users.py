@@ -221,7 +221,7 @@ class TestMenus:
 
         assert "Manage user accounts" in text
         assert "Actions Add Alerts Refresh" in text
-        assert "Password Quota Limit Restrictions Callback Delete Disable" in text
+        assert "Password Quota Limit Restrictions Callback Delete Protection Disable" in text
 
     def test_are_not_there_for_viewers(self, browser, account):
         make_api_user(account=account)

@@ -20,6 +20,7 @@ OF_ONE_USER = [
     "api-user-limit",
     "api-user-restrictions",
     "api-user-callback",
+    "api-user-protection",
     "api-user-enabled",
     "api-user-delete",
 ]
