@@ -7,12 +7,13 @@ from typing import Any, cast
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from sms_accounts import api_users
 from sms_accounts.admin.base import ReadOnlyAdmin, signed_in
-from sms_accounts.models import ApiUser
+from sms_accounts.models import AddressUse, ApiUser
 
 
 @admin.register(ApiUser)
@@ -42,12 +43,19 @@ class ApiUserAdmin(ReadOnlyAdmin[ApiUser]):
         "alert_msisdn",
         "last_alert",
         "restrictions",
+        "restrictions_observed",
+        "refuses_url_passwords",
+        "messages_a_minute",
+        "countries",
         "callback_url",
         "password_changed_at",
+        "two_passwords",
+        "former_password_until",
+        "last_use",
         "created_at",
         "deleted_at",
     )
-    readonly_fields = ("quota", "last_alert")
+    readonly_fields = ("quota", "last_alert", "two_passwords", "last_use")
     actions = ("disable", "enable")
 
     @admin.display(description=_("quota left"))
@@ -59,13 +67,25 @@ class ApiUserAdmin(ReadOnlyAdmin[ApiUser]):
         # Added by the query below.
         return cast("datetime | None", user.last_alert_at)
 
+    @admin.display(description=_("former password works"), boolean=True)
+    def two_passwords(self, user: ApiUser) -> bool:
+        return user.has_former_password(timezone.now())
+
+    @admin.display(description=_("last use"))
+    def last_use(self, user: ApiUser) -> str | None:
+        use = AddressUse.objects.accepted_of(user).first()
+        if use is None or use.accepted_at is None:
+            return None
+        at = formats.localize(timezone.localtime(use.accepted_at))
+        return f"{at}, {use.address}, {use.get_method_display()}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiUser]:
         listed = ApiUser.objects.with_last_alert().select_related(*self.list_select_related)
         return listed.defer("password").order_by(*self.ordering)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        # A filter on the hash would tell it letter by letter.
-        if lookup.startswith("password") and not lookup.startswith("password_changed_at"):
+        # A filter on a hash would tell it letter by letter.
+        if lookup.partition("__")[0] in ("password", "former_password"):
             return False
         return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 

@@ -16,7 +16,15 @@ from sms_accounts.models import Account, Rate, Sender, User
 from sms_accounts.models.fields import HUNDREDTH, MOST_CREDITS
 
 
-class NewSenderForm(forms.ModelForm[Sender]):
+class SenderForm(forms.ModelForm[Sender]):
+    def clean(self) -> dict[str, Any]:
+        name = self.cleaned_data.get("name", self.instance.name)
+        if self.cleaned_data.get("takes_replies") and not name.isdigit():
+            self.add_error("takes_replies", _("Replies reach a number only, never a name."))
+        return self.cleaned_data
+
+
+class NewSenderForm(SenderForm):
     account = RowByNameField(
         Account.objects.all(),
         to_field_name="name",
@@ -27,7 +35,7 @@ class NewSenderForm(forms.ModelForm[Sender]):
 
     class Meta:
         model = Sender
-        fields = ("account", "name", "status", "description")
+        fields = ("account", "name", "status", "takes_replies", "description")
 
 
 class RateForm(forms.ModelForm[Rate]):
@@ -45,16 +53,16 @@ class RateForm(forms.ModelForm[Rate]):
 
 @admin.register(Sender)
 class SenderAdmin(admin.ModelAdmin[Sender]):
-    list_display = ("name", "account", "status", "description", "created_at")
+    list_display = ("name", "account", "status", "takes_replies", "description", "created_at")
     list_editable = ("status",)
     list_display_links = ("name",)
-    list_filter = ("status",)
+    list_filter = ("status", "takes_replies")
     list_select_related = ("account",)
     # Each row of the list is three fields of its form; 200 are accepted.
     list_per_page = 50
     search_fields = ("name", "account__name")
     ordering = ("-pk",)
-    fields = ("account", "name", "status", "description")
+    fields = ("account", "name", "status", "takes_replies", "description")
     actions = ("approve", "refuse")
 
     @admin.action(description=_("Approve selected senders"), permissions=["change"])
@@ -90,7 +98,7 @@ class SenderAdmin(admin.ModelAdmin[Sender]):
     def get_form(
         self, request: HttpRequest, obj: Sender | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        form = forms.ModelForm if obj else NewSenderForm
+        form = SenderForm if obj else NewSenderForm
         return super().get_form(request, obj, change, **{"form": form, **kwargs})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Sender | None = None) -> Any:
@@ -100,11 +108,17 @@ class SenderAdmin(admin.ModelAdmin[Sender]):
         by = signed_in(request)
         if not change:
             obj.save()
-            told = {"sender": obj.name, "status": str(obj.status)}
+            told = {
+                "sender": obj.name,
+                "status": str(obj.status),
+                "takes replies": obj.takes_replies,
+            }
             activity.record(by, "sender added", obj.account, after=told)
             return
         if "description" in form.changed_data:
             obj.save(update_fields=["description"])
+        if "takes_replies" in form.changed_data:
+            _set_takes_replies(obj, obj.takes_replies, by=by)
         if "status" in form.changed_data:
             _set_status(obj, Sender.Status(obj.status), by=by)
 
@@ -122,6 +136,20 @@ def _set_status(sender: Sender, status: Sender.Status, *, by: User) -> None:
             sender.account,
             before={"status": before},
             after={"sender": sender.name, "status": str(status)},
+        )
+
+
+def _set_takes_replies(sender: Sender, takes_replies: bool, *, by: User) -> None:
+    with transaction.atomic():
+        changed = Sender.objects.filter(pk=sender.pk).exclude(takes_replies=takes_replies)
+        if not changed.update(takes_replies=takes_replies):
+            return
+        activity.record(
+            by,
+            "sender changed",
+            sender.account,
+            before={"takes replies": not takes_replies},
+            after={"sender": sender.name, "takes replies": takes_replies},
         )
 
 

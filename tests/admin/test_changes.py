@@ -1,5 +1,6 @@
 """The staff's pages of senders, rates, API users and people."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ from allauth.account.models import EmailAddress
 from django.urls import reverse
 from django.utils import timezone
 
+from sms_accounts import api_users
 from sms_accounts.models import (
     Activity,
     ApiUser,
@@ -16,6 +18,7 @@ from sms_accounts.models import (
 )
 from tests.admin.rows import make_clerk, text_of, url
 from tests.factories import PASSWORD, make_account, make_api_user, make_user
+from tests.sign_ins import note_call
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +77,57 @@ class TestSenders:
 
         assert "There is no account of this name." in page
         assert "3 to 11 letters and digits" in page
+
+
+class TestSendersThatTakeReplies:
+    def fields(self, **changes) -> dict[str, object]:
+        return {"status": "enabled", "takes_replies": "on", "description": "", **changes}
+
+    def test_are_chosen_among_numbers(self, browser, staff):
+        account = make_account()
+        sender = Sender.objects.create(account=account, name="33639980009", status="enabled")
+
+        browser.post(url(Sender, "change", sender.pk), self.fields())
+
+        sender.refresh_from_db()
+        assert sender.takes_replies
+        change = Activity.objects.get(action="sender changed", by=staff)
+        assert change.before == {"takes replies": False}
+        assert change.after == {"sender": "33639980009", "takes replies": True}
+
+    def test_are_recorded_once(self, browser):
+        sender = Sender.objects.create(
+            account=make_account(), name="33639980009", status="enabled", takes_replies=True
+        )
+
+        browser.post(url(Sender, "change", sender.pk), self.fields(description="Support"))
+
+        sender.refresh_from_db()
+        assert sender.description == "Support"
+        assert not Activity.objects.filter(action="sender changed").exists()
+
+    def test_are_no_names(self, browser):
+        account = make_account()
+        sender = Sender.objects.create(account=account, name="Shop", status="enabled")
+
+        changed = text_of(browser.post(url(Sender, "change", sender.pk), self.fields()))
+        added = text_of(
+            browser.post(url(Sender, "add"), self.fields(account=account.name, name="Other"))
+        )
+
+        sender.refresh_from_db()
+        assert "Replies reach a number only, never a name." in changed
+        assert "Replies reach a number only, never a name." in added
+        assert not sender.takes_replies
+        assert not Sender.objects.filter(name="Other").exists()
+
+    def test_are_added_as_such(self, browser):
+        account = make_account()
+
+        browser.post(url(Sender, "add"), self.fields(account=account.name, name="33639980009"))
+
+        assert Sender.objects.get(name="33639980009").takes_replies
+        assert Activity.objects.get(action="sender added").after["takes replies"] is True
 
 
 class TestRates:
@@ -146,12 +200,32 @@ class TestApiUsers:
         assert user.password.split("$")[-1] not in page
         assert "7.00" in page
 
-    def test_cannot_be_asked_for_by_their_hash(self, browser):
+    @pytest.mark.parametrize("field", ["password", "former_password"])
+    def test_cannot_be_asked_for_by_their_hash(self, browser, field):
         user = make_api_user()
 
-        response = browser.get(url(ApiUser), {"password__startswith": user.password[:5]})
+        response = browser.get(url(ApiUser), {f"{field}__startswith": user.password[:5]})
 
         assert response.status_code == 400
+
+    def test_show_how_they_are_protected_and_used(self, browser):
+        user = make_api_user(restrictions=["192.0.2.0/24"])
+        protection = api_users.Protection(
+            refuses_url_passwords=True, messages_a_minute=4321, countries=("BE",)
+        )
+        api_users.set_protection(user, protection, by=None)
+        keep = api_users.KeepFormer(timedelta(days=1))
+        api_users.set_password(user, "NewSecret1", keep_former=keep, by=None)
+        note_call(user, "198.51.100.7")
+
+        page = text_of(browser.get(url(ApiUser, "change", user.pk)))
+
+        user.refresh_from_db()
+        for shown in ("4321", "BE", "Former password works until", "198.51.100.7, in the URL"):
+            assert shown in page
+        for stored in (user.password, user.former_password):
+            assert stored not in page
+            assert stored.split("$")[-1] not in page
 
 
 class TestPeople:
