@@ -1,8 +1,10 @@
-"""The words of http2sms: its paths and parameters, for whoever reads a request or writes one.
+"""The words of http2sms: its paths, parameters and answers, for whoever reads or writes them.
 
-Beside this module only `endpoints/http2sms*.py` know a wire name.
+Beside this module only `endpoints/http2sms*.py` and the texts in `programs.py` know a wire name.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -133,6 +135,121 @@ NAMES = {
 }
 
 
+PASSWORD = "password"  # noqa: S105  # its name
+IDEMPOTENCY_KEY = "idempotencyKey"
+# What the user name of HTTP Basic consists of, with a slash between them.
+BASIC = ("account", "login")
+JSON = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """One status of an answer, with the HTTP status that it comes under."""
+
+    number: int
+    http_status: int = 200
+    meaning: StrOrPromise
+    advice: StrOrPromise
+
+
+STATUSES = (
+    Status(
+        number=100,
+        meaning=_("Accepted, paid and stored; the ids are in the order of the receivers."),
+        advice=_("Keep the ids: callbacks name them. Numbers that were left out are listed."),
+    ),
+    Status(
+        number=201,
+        meaning=_("A parameter is missing; the text names it."),
+        advice=_("Add it and call again."),
+    ),
+    Status(
+        number=202,
+        meaning=_(
+            "A parameter is wrong, the credentials are, or credits or quota do not suffice; the "
+            "text says which."
+        ),
+        advice=_("Correct it, or give the user credits. The same call again gets the same."),
+    ),
+    Status(
+        number=241,
+        meaning=_("The sender is unknown or not enabled."),
+        advice=_("Use an enabled sender of the account."),
+    ),
+    Status(
+        number=401,
+        meaning=_("The password is right, but the restrictions refuse the caller's address."),
+        advice=_("Call from an address that they name, or add the one in the text."),
+    ),
+    Status(
+        number=429,
+        http_status=429,
+        meaning=_("Too many wrong passwords, or more messages a minute than the user may send."),
+        advice=_("Wait for the seconds in the header Retry-After, then call again."),
+    ),
+    Status(
+        number=503,
+        http_status=503,
+        meaning=_("The panel cannot reach its database."),
+        advice=_(
+            "Call again after the seconds in Retry-After, with the same idempotencyKey if the "
+            "call had one."
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format of answers, with what it says of one accepted message and of a refusal."""
+
+    content_type: str
+    accepted: str
+    refused: str
+
+
+_HTML = """\
+<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" \
+"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
+<HTML>
+<HEAD>
+<meta http-equiv="Content-Type" content="text/html; charset=utf-8">
+<title>HTTP2SMS</title>
+</HEAD>
+<BODY>
+{}
+</BODY>
+</HTML>
+"""
+_XML = '<?xml version="1.0" encoding="UTF-8" ?><response>{}</response>'
+_XML_ACCEPTED = _XML.format(
+    "<status>100</status><creditLeft>1987.00</creditLeft><smsIds><smsId>10867690</smsId></smsIds>"
+)
+_XML_REFUSED = _XML.format("<status>202</status><message>Invalid credentials</message>")
+_JSON_ACCEPTED = '{"status":100,"smsIds":["10867690"],"SmsIds":["10867690"],"creditLeft":"1987.00"}'
+_JSON_REFUSED = '{"status":202,"message":"Invalid credentials"}'
+
+# The first is the one of a call that asks for none.
+FORMATS = (
+    Format(
+        content_type="text/plain",
+        accepted="OK\n1987.00\n10867690",
+        refused="KO\nInvalid credentials\n",
+    ),
+    Format(
+        content_type="text/html",
+        accepted=_HTML.format("OK<br>\n1987.00<br>\n10867690<br>"),
+        refused=_HTML.format("KO<br>Invalid credentials<br>"),
+    ),
+    Format(content_type="text/xml", accepted=_XML_ACCEPTED, refused=_XML_REFUSED),
+    Format(content_type="application/xml", accepted=_XML_ACCEPTED, refused=_XML_REFUSED),
+    Format(content_type="text/json", accepted=_JSON_ACCEPTED, refused=_JSON_REFUSED),
+    Format(content_type=JSON, accepted=_JSON_ACCEPTED, refused=_JSON_REFUSED),
+)
+
+_ACCEPTED = re.compile(r'\{"status":100,|<response><status>100<|^OK<br>|\AOK$', flags=re.MULTILINE)
+
+
 def url_of(panel_url: str) -> str:
     """Return the address that scripts call."""
     return f"{panel_url}/{PATH}"
@@ -150,6 +267,23 @@ def form(
         "to": msisdn,
         "message": text,
     }
+
+
+def with_options(
+    parameters: Mapping[str, str], *, content_type: str, idempotency_key: str
+) -> dict[str, str]:
+    """Add the format of the answer and a key; and leave out the STOP clause of advertising."""
+    return {
+        **parameters,
+        "noStop": "1",
+        "contentType": content_type,
+        IDEMPOTENCY_KEY: idempotency_key,
+    }
+
+
+def is_accepted(answer: str) -> bool:
+    """Say whether an answer, in whichever format, is that of an accepted call."""
+    return _ACCEPTED.search(answer) is not None
 
 
 def sending_url(panel_url: str, parameters: dict[str, str]) -> str:
