@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from sms_accounts.endpoints import dlr, health, http2sms
 from sms_accounts.http2sms import PATH, SHORT_PATH
-from sms_accounts.views import accounts, alert_texts, api_user_settings, api_users, mail
+from sms_accounts.views import accounts, alert_texts, api_user_settings, api_users, connect, mail
 
 api_user_pages: list[URLPattern | URLResolver] = [
     path("password/", api_user_settings.api_user_password, name="api-user-password"),
@@ -26,6 +26,7 @@ account_pages: list[URLPattern | URLResolver] = [
     path("api-users/", api_users.api_users, name="api-users"),
     path("api-users/add/", api_users.api_user_add, name="api-user-add"),
     path("api-users/<int:pk>/", include(api_user_pages)),
+    path("connect/", connect.connect, name="connect"),
     path("alerts/", alert_texts.alert_texts, name="alert-texts"),
 ]
 

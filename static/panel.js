@@ -177,6 +177,24 @@ document.addEventListener("submit", (event) => {
   load(form, form.method, form.getAttribute("action") || location.href);
 });
 
+// Buttons with data-busy say so and cannot be pressed again while their form is on its way.
+
+document.addEventListener("submit", (event) => {
+  const button = event.target.querySelector("[type=submit][data-busy]");
+  if (!button || event.defaultPrevented) return;
+  button.dataset.idle = button.textContent;
+  button.textContent = button.dataset.busy;
+  button.disabled = true;
+});
+
+addEventListener("pageshow", () => {
+  // The browser may show the page again as it was left.
+  for (const button of document.querySelectorAll("[data-idle]")) {
+    button.textContent = button.dataset.idle;
+    button.disabled = false;
+  }
+});
+
 // Live counts: data-count is the most characters that the text of a field may have.
 
 function showCount(field) {

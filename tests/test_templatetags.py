@@ -20,6 +20,15 @@ def rendered(source, **context):
     return Template("{% load panel %}" + source).render(Context(context))
 
 
+class TestMarked:
+    def test_makes_a_whole_word_stand_out_and_nothing_else(self):
+        drawn = rendered(
+            '{{ text|marked:"PASSWORD" }}', text="SMS_PASSWORD or <PASSWORD> & PASSWORDS"
+        )
+
+        assert drawn == "SMS_PASSWORD or &lt;<mark>PASSWORD</mark>&gt; &amp; PASSWORDS"
+
+
 class TestIcon:
     def test_is_drawn_inline_in_the_colour_of_the_text(self):
         drawing = rendered('{% icon "gear" %}')

@@ -11,7 +11,7 @@ from typing import Any
 from django import template
 from django.contrib.staticfiles import finders
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
@@ -55,6 +55,14 @@ def number(value: int | None) -> str:
     if value is None:
         return ""
     return formats.number_format(value, decimal_pos=0, force_grouping=True)
+
+
+@register.filter
+def marked(text: str, word: str) -> SafeString:
+    """Return a text in which a whole word stands out wherever it occurs."""
+    mark = format_html("<mark>{}</mark>", word)
+    around = re.split(rf"\b{re.escape(word)}\b", text)
+    return format_html_join(mark, "{}", ((part,) for part in around))
 
 
 @register.filter

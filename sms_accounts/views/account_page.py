@@ -67,7 +67,7 @@ def show(
 def header(account: Account, *, current: str) -> dict[str, object]:
     """Return what the header of an account shows; `current` is the URL name of the tab."""
     held = Wallet.objects.filter(quota_of__account=account).aggregate(held=Sum("credits"))["held"]
-    tabs = [("api-users", _("API users"))]
+    tabs = [("api-users", _("API users")), ("connect", _("Connect"))]
     return {
         "credits_left": account.wallet.credits,
         "credits_held": held or Decimal(0),

@@ -1,0 +1,139 @@
+"""The tab "Connect" of an account: ready programs, the protocol, and a call to try."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models.functions import Lower
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from sms_accounts import http2sms, programs
+from sms_accounts.forms.connect import TEST_NUMBERS, ChooseForm, TryForm
+from sms_accounts.models import Account, ApiUser, Rate, Sender
+from sms_accounts.templatetags.panel import shown_credits
+from sms_accounts.views.account_page import (
+    header,
+    managed_account,
+    posted,
+    show,
+    visible_account,
+)
+from sms_accounts.views.http2sms_trial import Trial, tried
+
+_ANY_NUMBER = next(iter(TEST_NUMBERS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Offer:
+    """Who may be chosen, as pairs for a select, and who is."""
+
+    users: Sequence[tuple[str, str]]
+    senders: Sequence[tuple[str, str]]
+    chosen: Mapping[str, str]
+
+    @property
+    def login(self) -> str:
+        return dict(self.users).get(self.chosen["user"], "LOGIN")
+
+    @property
+    def sender(self) -> str:
+        return self.chosen["sender"] or "SENDER"
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect(request: HttpRequest, name: str) -> HttpResponse:
+    find = managed_account if request.method == "POST" else visible_account
+    account = find(request, name)
+    offer = _offer(request, account)
+    form = _try_form(request, offer)
+    trial: Trial | None = None
+    if form.is_valid():
+        trial = tried(request, form.parameters(account=account.name))
+        form = _try_form(None, offer, choices_made=form.choices_made())
+        account.wallet.refresh_from_db(fields=["credits"])
+    return show(
+        request,
+        "sms/connect/connect.html",
+        account,
+        {
+            **header(account, current="connect"),
+            **_calls(account, offer),
+            "offer": offer,
+            "choose_form": ChooseForm(
+                users=offer.users, senders=offer.senders, initial=offer.chosen
+            ),
+            "may_try": Account.objects.managed_by(request.user).filter(pk=account.pk).exists(),
+            "form": form,
+            "trial": trial,
+            "parameters": http2sms.PARAMETERS,
+            "statuses": http2sms.STATUSES,
+            "formats": http2sms.FORMATS,
+            "test_numbers": TEST_NUMBERS,
+        },
+    )
+
+
+def _offer(request: HttpRequest, account: Account) -> _Offer:
+    users = ApiUser.objects.present().filter(account=account).order_by(Lower("login"))
+    enabled = Sender.objects.filter(account=account, status=Sender.Status.ENABLED)
+    pairs = [(str(pk), login) for pk, login in users.values_list("pk", "login")]
+    senders = list(enabled.order_by("name").values_list("name", flat=True))
+    asked = request.POST or request.GET
+    user, sender = asked.get("user", ""), asked.get("sender", "")
+    if user and user not in dict(pairs):
+        raise Http404
+    if sender not in senders:
+        sender = ""
+    return _Offer(
+        users=pairs,
+        senders=[(name, name) for name in senders],
+        chosen={
+            "user": user or next(iter(dict(pairs)), ""),
+            "sender": sender or next(iter(senders), ""),
+        },
+    )
+
+
+def _try_form(
+    request: HttpRequest | None, offer: _Offer, *, choices_made: Mapping[str, str] | None = None
+) -> TryForm:
+    return TryForm(
+        posted(request) if request else None,
+        users=offer.users,
+        senders=offer.senders,
+        initial=choices_made or offer.chosen,
+        cost=_cost(),
+    )
+
+
+def _cost() -> str:
+    rates = Rate.objects.for_msisdns(TEST_NUMBERS).values()
+    if not rates:
+        return _("No rate covers these numbers: http2sms will refuse them.")
+    return _(
+        "Nobody is ever reached there. Charged like any message: %(credits)s credits a part."
+    ) % {"credits": shown_credits(max(rate.credits for rate in rates))}
+
+
+def _calls(account: Account, offer: _Offer) -> dict[str, object]:
+    """Return the URL of http2sms, and the call that the page shows in every language."""
+    form = http2sms.form(
+        account=account.name,
+        login=offer.login,
+        password=programs.PLACEHOLDER,
+        sender=offer.sender,
+        msisdn=_ANY_NUMBER,
+        text="Hello",
+    )
+    url = http2sms.url_of(settings.PANEL_URL)
+    return {
+        "url": url,
+        "programs": programs.ready(url=url, form=form),
+        "classic_url": http2sms.sending_url(settings.PANEL_URL, form),
+        "variable": programs.VARIABLE,
+        "placeholder": programs.PLACEHOLDER,
+    }
