@@ -2,11 +2,15 @@
 
 import ipaddress
 
+import pytest
+from django.contrib.auth import hashers
+
 from sms_accounts import api_users, credentials
 from sms_accounts.models import AddressUse, ApiUser
 
 # Where nobody has signed in from.
 ADDRESS = "192.0.2.77"
+WRONG = "Wrong12345"
 
 
 def sign_in(account: str, login: str, password: str, *, address: str = ADDRESS) -> ApiUser | None:
@@ -40,3 +44,17 @@ def note_call(
         accepted=accepted,
         is_inside=accepted if is_inside is None else is_inside,
     )
+
+
+def slow_hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which each call of the slow hash adds what it compares with, from now on."""
+    # The stand-in is made once in the life of a process; that is not what is counted here.
+    sign_in("sms-nobody-1", "nobody", WRONG)
+    calls: list[str] = []
+
+    def counted(password: str, encoded: str) -> bool:
+        calls.append(encoded)
+        return hashers.check_password(password, encoded)
+
+    monkeypatch.setattr(credentials, "check_password", counted)
+    return calls
