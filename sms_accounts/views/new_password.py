@@ -1,5 +1,7 @@
 """Shows an API user's new password once, as the direct answer of the form that set it."""
 
+import shlex
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -18,13 +20,14 @@ def show_password(
         "password": password,
         "is_new": is_new,
         "has_former": api_user.has_former_password(timezone.now()),
-        "curl": f"curl '{_sending_url(api_user, password)}'",
+        "curl": _curl(api_user, password),
         "back": back,
     }
     return show(request, "sms/api_users/password_shown.html", api_user.account, context)
 
 
-def _sending_url(api_user: ApiUser, password: str) -> str:
+def _curl(api_user: ApiUser, password: str) -> str:
+    """Return a line for a shell; by POST, since a user may refuse passwords in URLs."""
     senders = Sender.objects.filter(account=api_user.account, status=Sender.Status.ENABLED)
     parameters = http2sms.form(
         account=api_user.account.name,
@@ -35,4 +38,5 @@ def _sending_url(api_user: ApiUser, password: str) -> str:
         msisdn="33639980004",
         text="Hello",
     )
-    return http2sms.sending_url(settings.PANEL_URL, parameters)
+    given = [word for pair in parameters.items() for word in ("--data-urlencode", "=".join(pair))]
+    return shlex.join(["curl", http2sms.url_of(settings.PANEL_URL), *given])

@@ -42,8 +42,10 @@ class TestAdd:
         assert "shop+a@b.c is added" in text
         assert "Secret1234" in text
         assert (
-            "curl 'https://panel.example/cgi-bin/sms/http2sms.cgi?account=sms-ab12345-1"
-            "&login=shop%2Ba%40b.c&password=Secret1234&from=Example&to=33639980004&message=Hello'"
+            "curl https://panel.example/cgi-bin/sms/http2sms.cgi"
+            " --data-urlencode account=sms-ab12345-1 --data-urlencode login=shop+a@b.c"
+            " --data-urlencode password=Secret1234 --data-urlencode from=Example"
+            " --data-urlencode to=33639980004 --data-urlencode message=Hello"
         ) in text
         assert "no-store" in answer["Cache-Control"]
 
