@@ -20,8 +20,16 @@ from sms_accounts.models import (
 )
 from tests.factories import make_account, make_api_user, make_long_message, make_message
 from tests.races import at_once
-from tests.scripted_carrier import answer, dlr, installed, post, refused, taken
-from tests.traces import refunds, states_told
+from tests.scripted_carrier import (
+    ScriptedCarrier,
+    answer,
+    dlr,
+    installed,
+    post,
+    refused,
+    taken,
+)
+from tests.traces import notes, refunds, states_told
 
 pytestmark = pytest.mark.django_db
 
@@ -33,36 +41,95 @@ def carrier(monkeypatch):
     return installed(monkeypatch)
 
 
+# What may happen to a part: the carrier's answer, and its reports as (state, ptt).
+ANSWER, REFUSAL = "answer", "refusal"
+ACCEPTED, TROUBLE = ("enroute", 3), ("enroute", 1)
+FINAL_PTTS = {"delivered": 4, "expired": 8, "undeliverable": 5, "rejected": 20, "unknown": 6}
+
+
+def lived_through(orders, *, parts: int) -> list[Message]:
+    """Make a message for each order, let its events come in that order, and return them.
+
+    All messages take their first step, then all their second: each step is one call of the
+    carrier with a report on each part of most of them.
+    """
+    user = make_api_user(account=make_account(credits=1000), callback=CALLBACK)
+    messages = [make_long_message(parts=parts, user=user) for _ in orders]
+    attempts = dict(delivery._claim(ScriptedCarrier.name, len(orders)))
+    for step in zip(*orders, strict=True):
+        dlrs = []
+        for message, event in zip(messages, step, strict=True):
+            if event == ANSWER:
+                answer(message, attempts[message])
+            elif event == REFUSAL:
+                delivery._record_answers(message.pk, [refused(each) for each in attempts[message]])
+            else:
+                state, ptt = event
+                dlrs += [dlr(state, reference=a.reference, ptt=ptt) for a in attempts[message]]
+        post(*dlrs)
+        reports.record_dlrs()
+    for message in messages:
+        message.refresh_from_db()
+    return messages
+
+
+def final_states_told(message: Message) -> list[str]:
+    return [state for state in states_told(message) if state in FINAL]
+
+
 class TestOrder:
     @pytest.mark.parametrize(
-        ("parts", "final", "ptt"),
+        ("parts", "final"),
         [
-            (1, "delivered", 4),
-            (2, "delivered", 4),
-            (3, "delivered", 4),
-            (2, "undeliverable", 5),
-            (1, "rejected", 20),
-            (3, "rejected", 20),
+            (1, "delivered"),
+            (2, "delivered"),
+            (3, "delivered"),
+            (1, "rejected"),
+            (3, "rejected"),
+            (2, "undeliverable"),
+            (1, "expired"),
+            (1, "unknown"),
         ],
     )
-    def test_of_answer_and_reports_does_not_matter(self, carrier, parts, final, ptt):
-        """Every order of answer, accepted, final and final again."""
-        user = make_api_user(account=make_account(credits=200), callback=CALLBACK)
-        for order in itertools.permutations(("answer", "enroute", final, "again")):
-            message = make_long_message(parts=parts, user=user)
-            [(_message, attempts)] = delivery._claim(carrier.name, 1)
-            for event in order:
-                if event == "answer":
-                    answer(message, attempts)
-                    continue
-                state = final if event == "again" else event
-                post(*(dlr(state, reference=attempt.reference) for attempt in attempts))
-                reports.record_dlrs()
+    def test_of_answer_and_reports_does_not_matter(self, carrier, parts, final):
+        """Every order of the answer, accepted, trouble on the way, final and final again."""
+        again = (final, FINAL_PTTS[final])
+        orders = list(itertools.permutations([ANSWER, ACCEPTED, TROUBLE, again, again]))
 
-            message.refresh_from_db()
-            assert (message.state, message.ptt) == (final, ptt), order
-            assert [state for state in states_told(message) if state in FINAL] == [final], order
-            assert refunds(message) == int(final == "rejected"), order
+        messages = lived_through(sorted(set(orders), key=str), parts=parts)
+
+        assert len(messages) == 60
+        for message in messages:
+            assert (message.state, message.ptt) == again
+            assert final_states_told(message) == [final]
+            assert states_told(message)[-1] == final
+            assert refunds(message) == int(final == "rejected")
+
+    @pytest.mark.parametrize("parts", [1, 2, 3])
+    def test_of_contradicting_reports_lets_the_first_final_one_win(self, carrier, parts):
+        """The others are notes, one for each part; what agrees with the first is not noted."""
+        finals = [("delivered", 4), ("expired", 8), ("rejected", 20)]
+        orders = list(itertools.permutations([ANSWER, ACCEPTED, *finals]))
+
+        messages = lived_through(orders, parts=parts)
+
+        for order, message in zip(orders, messages, strict=True):
+            first = next(event for event in order if event in finals)
+            late = order[order.index(first) + 1 :]
+            assert (message.state, message.ptt) == first, order
+            assert final_states_told(message) == [first[0]], order
+            assert refunds(message) == int(first[0] == "rejected"), order
+            assert len(notes(message)) == parts * sum(event != ANSWER for event in late), order
+
+    def test_of_a_refusal_and_reports_lets_the_first_win(self, carrier):
+        """Whoever reports on a part has taken it; whoever refused it before has not."""
+        orders = list(itertools.permutations([REFUSAL, ACCEPTED, ("delivered", 4)]))
+
+        for order, message in zip(orders, lived_through(orders, parts=1), strict=True):
+            is_refused = order[0] == REFUSAL
+            assert message.state == ("rejected" if is_refused else "delivered"), order
+            assert final_states_told(message) == [message.state], order
+            assert refunds(message) == int(is_refused), order
 
     def test_of_parts_among_each_other_does_not_matter(self, carrier):
         """The answer, and accepted and delivered of two parts, one named by our reference and
