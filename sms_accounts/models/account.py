@@ -45,6 +45,11 @@ class AccountQuerySet(models.QuerySet["Account"]):
 class Account(models.Model):
     """Owns credits, senders, API users and messages."""
 
+    class UnknownOutcome(models.TextChoices):
+        HOLD = "hold", _("Hold: wait for the carrier's report")
+        RESEND = "resend", _("Resend: hand the message over again")
+        GIVE_BACK = "give_back", _("Give back: end the message and return its credits")
+
     name = models.CharField(_("name"), max_length=32, unique=True, validators=[ACCOUNT_NAME])
     description = models.CharField(_("description"), max_length=100, blank=True)
     wallet = models.OneToOneField(Wallet, models.PROTECT, related_name="account")
@@ -60,6 +65,16 @@ class Account(models.Model):
         help_text=_("National numbers are read as this country's."),
     )
     callback_url = models.CharField(_("callback"), max_length=2000, blank=True)
+    unknown_outcome = models.CharField(
+        _("unknown outcome"),
+        max_length=9,
+        choices=UnknownOutcome.choices,
+        default=UnknownOutcome.HOLD,
+        help_text=_(
+            "What becomes of a message five minutes after the carrier failed to say whether it "
+            "took it."
+        ),
+    )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
 
     objects = AccountQuerySet.as_manager()

@@ -25,6 +25,7 @@ class Attempt(models.Model):
         REJECTED = "rejected", _("Refused")
         TRY_LATER = "try_later", _("To be tried later")
         NOT_SENT = "not_sent", _("Not sent")
+        NO_ANSWER = "no_answer", _("No answer, to be handed over again")
 
     message = models.ForeignKey(Message, models.CASCADE, related_name="attempts")
     part = models.PositiveSmallIntegerField(_("part"))
@@ -92,6 +93,9 @@ class DlrReport(models.Model):
     reported_at = models.DateTimeField(_("time given by the carrier"), null=True)
     received_at = models.DateTimeField(_("received"))
     attempt = models.ForeignKey(Attempt, models.CASCADE, null=True, related_name="reports")
+    # How often it could not be applied, and why not; see `reports.MOST_FAULTS`.
+    faults = models.PositiveSmallIntegerField(_("faults"), default=0)
+    problem = models.CharField(_("problem"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("DLR")

@@ -53,6 +53,10 @@ _BEFORE: dict[State, tuple[State, ...]] = {
 } | dict.fromkeys(FINAL - {State.CANCELLED}, (State.QUEUED, State.SUBMITTING, State.ENROUTE))
 
 
+# Word for word as the index has it: SQLite takes a partial index only where it finds the same.
+_WITH_CARRIER = models.Q(state="enroute") | models.Q(state="submitting")
+
+
 class Submission(models.Model):
     """One request to send one text to one or many receivers, as it was accepted and paid."""
 
@@ -92,7 +96,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def due(self, now: datetime) -> Self:
         """Those to submit now that no other worker holds."""
-        return self.filter(state=State.QUEUED, due_at__lte=now).order_by("due_at", "id")
+        return self.filter(state=State.QUEUED, parked_at=None, due_at__lte=now).order_by(
+            "due_at", "id"
+        )
 
     def come(self, now: datetime) -> Self:
         """Those that were scheduled for now or earlier."""
@@ -101,6 +107,26 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def abandoned(self, now: datetime) -> Self:
         """Those whose worker went away between the claim and the carrier's answer."""
         return self.filter(state=State.SUBMITTING, claimed_until__lt=now)
+
+    def to_decide(self, now: datetime) -> Self:
+        """Those of unknown outcome for which the account's policy is to be applied now."""
+        return self.filter(state=State.SUBMITTING, decide_at__lte=now).order_by("decide_at", "id")
+
+    def held(self) -> Self:
+        """Those of unknown outcome that only a report, staff or the sweep moves on."""
+        return self.filter(state=State.SUBMITTING, claimed_until=None, decide_at=None)
+
+    def overdue(self, since: datetime) -> Self:
+        """Those with the carrier that nothing was heard of since."""
+        return self.filter(_WITH_CARRIER, state_since__lte=since).order_by("state_since", "id")
+
+    def parked(self) -> Self:
+        """Those that nobody tries any more until staff release them."""
+        return self.filter(parked_at__isnull=False).order_by("parked_at", "id")
+
+    def parked_before(self, since: datetime) -> Self:
+        """Those parked so long that were never handed over whole."""
+        return self.parked().filter(state=State.QUEUED, parked_at__lte=since)
 
 
 class Message(models.Model):
@@ -119,6 +145,12 @@ class Message(models.Model):
     due_at = models.DateTimeField(_("due"))
     claimed_until = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    # How often no answer came or the program stumbled; when the account's policy for an
+    # unknown outcome is applied; since when, and why, nobody tries any more. See `unresolved.py`.
+    faults = models.PositiveSmallIntegerField(_("faults"), default=0)
+    decide_at = models.DateTimeField(_("policy applied at"), null=True, blank=True)
+    parked_at = models.DateTimeField(_("parked"), null=True, blank=True)
+    parked_because = models.CharField(_("parked because"), max_length=200, blank=True)
     state_since = models.DateTimeField(_("in this state since"))
     submitted_at = models.DateTimeField(_("submitted"), null=True, blank=True)
     final_at = models.DateTimeField(_("final"), null=True, blank=True)
@@ -131,7 +163,7 @@ class Message(models.Model):
         indexes = [
             models.Index(
                 fields=["due_at", "id"],
-                condition=models.Q(state="queued"),
+                condition=models.Q(state="queued", parked_at=None),
                 name="messages_due",
             ),
             models.Index(
@@ -143,6 +175,19 @@ class Message(models.Model):
                 fields=["claimed_until"],
                 condition=models.Q(state="submitting"),
                 name="messages_submitting",
+            ),
+            models.Index(
+                fields=["decide_at", "id"],
+                condition=models.Q(state="submitting", decide_at__isnull=False),
+                name="messages_to_decide",
+            ),
+            models.Index(
+                fields=["state_since", "id"], condition=_WITH_CARRIER, name="messages_with_carrier"
+            ),
+            models.Index(
+                fields=["parked_at", "id"],
+                condition=models.Q(parked_at__isnull=False),
+                name="messages_parked",
             ),
             models.Index(fields=["account", "-id"], name="messages_of_account"),
             models.Index(fields=["msisdn", "-id"], name="messages_to_msisdn"),
@@ -172,9 +217,14 @@ class Message(models.Model):
             "ptt": ptt,
             "carrier_code": code[:40],
             "state_since": since,
+            "decide_at": None,
         }
         if to in FINAL:
-            changes |= {"final_at": since, "claimed_until": None}
+            changes |= {
+                "final_at": since,
+                "claimed_until": None,
+                "parked_at": None,
+            }
         with transaction.atomic():
             if not rows.update(**changes):
                 return False
