@@ -29,6 +29,7 @@ class ScriptedCarrier:
     """Answers step by step as told, then takes everything."""
 
     name = "scripted"
+    knows_references = True
 
     def __init__(self, *steps: Step):
         self.steps = deque(steps)

@@ -7,7 +7,7 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from sms_accounts import delivery
+from sms_accounts import delivery, unresolved
 from sms_accounts.carriers import OutcomeUnknown, Rejected, TryLater
 from sms_accounts.models import Attempt, Message, State
 from tests.factories import make_account, make_api_user, make_long_message, make_message
@@ -38,10 +38,10 @@ class TestAbandoned:
         message = make_message(user=user)
         delivery._claim(carrier.name, 1)
 
-        assert delivery.note_abandoned() == 0
+        assert unresolved.note_abandoned() == 0
         with time_machine.travel(timezone.now() + delivery.CLAIM + timedelta(seconds=1)):
             assert delivery.deliver_due() == 0
-            assert delivery.note_abandoned() == 0
+            assert unresolved.note_abandoned() == 0
 
         message.refresh_from_db()
         assert message.state == State.SUBMITTING
@@ -145,7 +145,7 @@ class TestTwoWorkers:
         delivery._claim(carrier.name, 1)
 
         with time_machine.travel(timezone.now() + delivery.CLAIM + timedelta(seconds=1)):
-            noted = at_once(delivery.note_abandoned, delivery.note_abandoned)
+            noted = at_once(unresolved.note_abandoned, unresolved.note_abandoned)
 
         assert sum(noted) == 1
         assert len(notes(message)) == 1

@@ -12,9 +12,10 @@ DlrState = Literal["enroute", "delivered", "expired", "undeliverable", "rejected
 class Submit:
     """One part, on its way to a carrier.
 
-    `reference` is ours and at most 36 characters long; a carrier that sees it again must not
-    put the part on air again. `concat_reference` (0 to 255) is the same for all parts of a
-    message. Number and text stay out of the representation, and so out of error reports.
+    `reference` is ours and at most 36 characters long; a carrier that `knows_references` does
+    not put the part on air again when it sees it again. `concat_reference` (0 to 255) is the
+    same for all parts of a message. Number and text stay out of the representation, and so out
+    of error reports.
     """
 
     reference: str
@@ -74,6 +75,10 @@ class Carrier(Protocol):
     """What `delivery` and the DLR endpoint know about a carrier."""
 
     name: str
+
+    # Whether a part that comes again under the same reference is not put on air again. Where
+    # nobody promises that, a part without an answer goes out again under a new one.
+    knows_references: bool
 
     def submit(self, submit: Submit) -> str:
         """Return the carrier's id of the part, or raise Rejected, TryLater or OutcomeUnknown."""

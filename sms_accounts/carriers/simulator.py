@@ -71,6 +71,7 @@ class Simulator:
     """The simulated carrier, seen from the panel. Safe to share among threads."""
 
     name = "simulator"
+    knows_references = True
 
     def __init__(
         self, *, url: str, secret: str, timeout: timedelta = timedelta(seconds=10)
