@@ -1,20 +1,23 @@
 """DLRs: what carriers send is kept as it came, then understood and applied to its message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 from django.db import OperationalError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from sms_accounts import carriers, settling
-from sms_accounts.models import FINAL, Attempt, DlrPost, DlrReport
+from sms_accounts.models import FINAL, Attempt, DlrPost, DlrReport, User
 
 log = structlog.get_logger(__name__)
 
 # How old a report may be that is still looked at for an attempt stored since.
 LEFT_OVER = timedelta(days=3)
+
+# How often a report that cannot be applied is tried, until it is parked for staff to look at.
+MOST_FAULTS = 3
 
 # As the index of these ids has it; a database takes that index only where it is asked for.
 _HAS_ID = ~Q(carrier_message_id="")
@@ -101,13 +104,42 @@ def _apply(report_id: int) -> bool:
     if attempt is None:
         log.warning("dlr_unmatched", carrier=report.carrier, report=report.pk)
         return False
+    return _applied(report, attempt)
+
+
+def _applied(report: DlrReport, attempt: Attempt) -> bool:
+    """Apply a report to its attempt; return False where it stays for another time, or for good."""
     try:
         record_dlr(report, attempt)
-    except Exception:
-        # Logged; left over for the next run, and others go on.
+    except OperationalError:
+        # The database is at fault, or somebody had the same rows: the next run tries again.
+        log.warning("dlr_put_off", report=report.pk)
+        return False
+    except Exception as fault:
+        # Logged and counted; others go on.
         log.exception("dlr_not_applied", report=report.pk)
+        DlrReport.objects.filter(pk=report.pk).update(
+            faults=F("faults") + 1, problem=f"Could not be applied: {type(fault).__name__}"
+        )
         return False
     return True
+
+
+def release(post_ids: Iterable[int], *, by: User) -> int:
+    """Let posts that could not be read, and reports that were parked, be tried again.
+
+    Return how many posts that concerns. What was sent is never changed.
+    """
+    posts = DlrPost.objects.filter(pk__in=list(post_ids))
+    with transaction.atomic():
+        unread = posts.exclude(problem="")
+        parked = DlrReport.objects.filter(post__in=posts, attempt=None, faults__gte=MOST_FAULTS)
+        released = set(unread.values_list("pk", flat=True))
+        released |= set(parked.values_list("post_id", flat=True))
+        parked.update(faults=0)
+        unread.update(read_at=None, problem="")
+    log.info("dlrs_released", posts=len(released), by=by.pk)
+    return len(released)
 
 
 def _apply_left_over() -> int:
@@ -126,6 +158,7 @@ def _left_over() -> QuerySet[DlrReport]:
     return DlrReport.objects.filter(
         Exists(by_reference) | Exists(by_id),
         attempt=None,
+        faults__lt=MOST_FAULTS,
         received_at__gte=timezone.now() - LEFT_OVER,
     ).order_by("id")
 
@@ -162,7 +195,10 @@ def record_dlr(report: DlrReport, attempt: Attempt) -> None:
         if report.carrier_message_id:
             changes["carrier_message_id"] = report.carrier_message_id
     Attempt.objects.filter(pk=part.pk).update(**changes)
-    settling.settle(message, at=report.received_at)
+    if message.is_final:
+        settling.note(message, f"Report came too late: {report.code}", report.received_at)
+    else:
+        settling.settle(message, at=report.received_at)
 
 
 def match_early(carrier_name: str, taken: Mapping[str, Attempt]) -> None:
@@ -173,5 +209,5 @@ def match_early(carrier_name: str, taken: Mapping[str, Attempt]) -> None:
     early = DlrReport.objects.filter(
         carrier=carrier_name, carrier_message_id__in=taken, attempt=None
     ).order_by("id")
-    for report in early:
-        record_dlr(report, taken[report.carrier_message_id])
+    for report in early.filter(faults__lt=MOST_FAULTS):
+        _applied(report, taken[report.carrier_message_id])
