@@ -93,6 +93,13 @@ class Environment(BaseSettings):
     PANEL_MAX_PARTS: int = Field(
         6, ge=1, le=255, description="Most parts that one message may take."
     )
+    PANEL_VALIDITY: int = Field(
+        72,
+        ge=1,
+        le=720,
+        description="Hours after which a message of which the carrier says nothing more ends as "
+        "unknown (ptt 6).",
+    )
     PANEL_CARRIER: Literal["simulator"] = Field(
         "simulator", description="The carrier that takes messages."
     )

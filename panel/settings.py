@@ -163,7 +163,14 @@ _RING = {"schedule": timedelta(seconds=2), "options": {"expires": 10}}
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"sms_accounts.tasks.{name}", **_RING}
     for name in ("deliver_due", "record_dlrs", "call_due", "alert_due")
-} | {"purge": {"task": "sms_accounts.tasks.purge", "schedule": timedelta(minutes=10)}}
+} | {
+    "purge": {"task": "sms_accounts.tasks.purge", "schedule": timedelta(minutes=10)},
+    "end_overdue": {
+        "task": "sms_accounts.tasks.end_overdue",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 50},
+    },
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
 # Who may sign in, and how.
@@ -270,5 +277,6 @@ SIMULATOR_SECRET = ENVIRONMENT.PANEL_SIMULATOR_SECRET
 CALLBACK_TRUSTED_NETWORKS = ENVIRONMENT.CALLBACK_TRUSTED_NETWORKS
 ALERT_SENDER = ENVIRONMENT.PANEL_ALERT_SENDER
 MAX_PARTS = ENVIRONMENT.PANEL_MAX_PARTS
+VALIDITY = timedelta(hours=ENVIRONMENT.PANEL_VALIDITY)
 
 LOGGING = logs.configuration(ENVIRONMENT.PANEL_LOG_LEVEL)

@@ -5,7 +5,7 @@ from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from sms_accounts import alerts, callbacks, delivery, idempotency, reports
+from sms_accounts import alerts, callbacks, delivery, idempotency, reports, validity
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,12 @@ def call_due() -> None:
 def alert_due() -> None:
     if alerts.alert_due():
         ring(deliver_due)
+
+
+@shared_task
+def end_overdue() -> None:
+    if validity.end_overdue():
+        ring(call_due)
 
 
 @shared_task

@@ -43,6 +43,8 @@ def test_nothing_needs_to_be_set():
         ("PANEL_TIME_ZONE", "Paris", "Europe/Paris"),
         ("PANEL_LANGUAGE", "xx", "'en'"),
         ("PANEL_MAX_PARTS", "0", "greater than or equal to 1"),
+        ("PANEL_VALIDITY", "0", "greater than or equal to 1"),
+        ("PANEL_VALIDITY", "721", "less than or equal to 720"),
         ("PANEL_ALERT_SENDER", "x", "pattern"),
         ("PANEL_CARRIER", "pigeon", "'simulator'"),
         ("CALLBACK_TRUSTED_NETWORKS", "10.0.0.0/8,nowhere", "CIDR form"),

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from panel.celery import app
-from sms_accounts import alerts, callbacks, delivery, reports, tasks
+from sms_accounts import alerts, callbacks, delivery, reports, tasks, validity
 from tests.simulator_rig import unused_port
 
 # What a request may lose to a broker that is away.
@@ -75,6 +75,23 @@ class TestTask:
 
         monkeypatch.setattr(module, name, lambda: 3)
         TASKS[name].run()
+
+        assert rung == follow
+
+
+class TestSweep:
+    def test_is_rung_by_beat_and_forgotten_when_late(self, settings):
+        entry = settings.CELERY_BEAT_SCHEDULE["end_overdue"]
+
+        assert entry["task"] == tasks.end_overdue.name
+        assert entry["schedule"] <= timedelta(minutes=1)
+        assert timedelta(seconds=entry["options"]["expires"]) < entry["schedule"]
+
+    @pytest.mark.parametrize(("ended", "follow"), [(0, []), (3, ["call_due"])])
+    def test_rings_for_the_callbacks_that_it_left(self, monkeypatch, rung, ended, follow):
+        monkeypatch.setattr(validity, "end_overdue", lambda: ended)
+
+        tasks.end_overdue.run()
 
         assert rung == follow
 

@@ -1,0 +1,453 @@
+"""Messages whose hand-over went wrong: what each policy makes of them, and what staff may do."""
+
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import transaction
+from django.utils import timezone
+
+from sms_accounts import carriers, delivery, settling, unresolved, validity
+from sms_accounts.carriers import OutcomeUnknown, Rejected, TryLater
+from sms_accounts.models import Account, Activity, Attempt, Message, State
+from tests.factories import (
+    make_account,
+    make_api_user,
+    make_long_message,
+    make_message,
+    make_user,
+)
+from tests.plans import plan_of
+from tests.races import at_once
+from tests.scripted_carrier import answer, id_of, installed, refused, reported
+from tests.simulator_rig import SimulatorRig
+from tests.traces import notes, outcomes, purse, refunds, states_told, told
+
+pytestmark = pytest.mark.django_db
+
+BUSY = TryLater("busy")
+BARRED = Rejected(code="REJECTD err:023", ptt=23)
+SILENT = OutcomeUnknown("no answer")
+CALLBACK = "https://www.example.com/dlr"
+HOLD, RESEND, GIVE_BACK = "hold", "resend", "give_back"
+START = timezone.now()
+
+
+@pytest.fixture
+def carrier(monkeypatch):
+    return installed(monkeypatch)
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(START, tick=False) as clock:
+        yield clock
+
+
+def make_sender(policy: str):
+    account = make_account(credits=20)
+    Account.objects.filter(pk=account.pk).update(unknown_outcome=policy)
+    account.refresh_from_db()
+    return make_api_user(account=account, quota=10, callback=CALLBACK)
+
+
+def run(clock, after: timedelta = unresolved.WAIT) -> None:
+    clock.shift(after)
+    delivery.deliver_due()
+
+
+def abandoned(user, clock, *, parts: int = 1) -> Message:
+    """A message whose worker was killed between its claim and the carrier's answer."""
+    message = make_long_message(parts=parts, user=user)
+    delivery._claim("scripted", 1)
+    clock.shift(delivery.CLAIM + timedelta(seconds=1))
+    return message
+
+
+class TestHold:
+    def test_keeps_a_message_without_answer_until_its_report(self, carrier, clock):
+        carrier.steps.append(SILENT)
+        message = make_message(user=make_sender(HOLD))
+
+        delivery.deliver_due()
+        run(clock, timedelta(days=2))
+
+        message.refresh_from_db()
+        assert message.state == State.SUBMITTING
+        assert notes(message) == ["The carrier did not answer; its report will tell"]
+        assert Message.objects.held().get() == message
+        reported(message, "delivered")
+        message.refresh_from_db()
+        assert message.state == State.DELIVERED
+        assert len(carrier.submits) == 1
+
+    def test_is_resolved_by_an_answer_that_comes_late(self, carrier, clock):
+        user = make_sender(HOLD)
+        message = make_message(user=user)
+        [(_message, attempts)] = delivery._claim(carrier.name, 1)
+        run(clock, delivery.CLAIM + timedelta(seconds=1))
+        assert len(notes(message)) == 1
+
+        answer(message, attempts)
+
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+        assert states_told(message) == ["enroute"]
+
+    def test_ends_with_the_sweep(self, carrier, clock, settings):
+        user = make_sender(HOLD)
+        message = abandoned(user, clock)
+        delivery.deliver_due()
+
+        clock.shift(settings.VALIDITY)
+        assert validity.end_overdue() == 1
+
+        message.refresh_from_db()
+        assert (message.state, message.ptt) == (State.UNKNOWN, 6)
+        assert told(message) == [("unknown", 6)]
+        assert message.submitted_at is None
+        assert [refunds(message), purse(user)] == [0, 9]
+
+
+class TestResend:
+    def test_hands_the_part_over_again_under_its_reference_and_says_when(self, carrier, clock):
+        carrier.steps.append(SILENT)
+        message = make_message(user=make_sender(RESEND))
+
+        delivery.deliver_due()
+        at = timezone.now() + unresolved.WAIT
+        assert notes(message) == [
+            f"The carrier did not answer; handed over again at {at:%H:%M:%S} UTC unless its "
+            "report comes before"
+        ]
+        run(clock, unresolved.WAIT - timedelta(seconds=1))
+        assert len(carrier.submits) == 1
+        run(clock, timedelta(seconds=1))
+
+        message.refresh_from_db()
+        assert (message.state, message.decide_at) == (State.ENROUTE, None)
+        assert len(carrier.submits) == 2
+        assert len({submit.reference for submit in carrier.submits}) == 1
+        assert outcomes(message) == [(1, "taken")]
+        assert told(message) == [("enroute", 3)]
+        queued = message.events.get(state=State.QUEUED)
+        assert queued.cause == "No answer: handed over again by the account's policy"
+
+    def test_takes_a_new_reference_where_the_carrier_does_not_know_them(self, carrier, clock):
+        carrier.knows_references = False
+        carrier.steps.append(SILENT)
+        message = make_message(user=make_sender(RESEND))
+
+        delivery.deliver_due()
+        run(clock)
+
+        assert len({submit.reference for submit in carrier.submits}) == 2
+        assert outcomes(message) == [(1, "no_answer"), (1, "taken")]
+
+    @pytest.mark.parametrize("of_first", [True, False])
+    def test_under_a_new_reference_is_delivered_when_either_attempt_is(
+        self, carrier, clock, of_first
+    ):
+        carrier.knows_references = False
+        carrier.steps.append(SILENT)
+        message = make_message(user=make_sender(RESEND))
+        delivery.deliver_due()
+        run(clock)
+        first, second = Attempt.objects.filter(message=message).order_by("id")
+        which = {"delivered": first, "rejected": second}
+        if not of_first:
+            which = {"delivered": second, "rejected": first}
+
+        for state in ("rejected", "delivered"):
+            Attempt.objects.filter(pk=which[state].pk).update(outcome="taken", state=state)
+        with transaction.atomic():
+            settling.settle(settling.locked(message.pk), at=timezone.now())
+
+        message.refresh_from_db()
+        assert message.state == State.DELIVERED
+
+    def test_of_a_killed_workers_message_hands_over_all_parts_that_nobody_answered(
+        self, carrier, clock
+    ):
+        message = abandoned(make_sender(RESEND), clock, parts=3)
+        references = set(Attempt.objects.values_list("reference", flat=True))
+        delivery.deliver_due()
+        reported(message, "enroute", part=2)
+
+        run(clock)
+
+        assert carrier.parts == [1, 3]
+        assert {submit.reference for submit in carrier.submits} < references
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+
+    def test_keeps_the_reference_although_the_carrier_is_busy_in_between(self, carrier, clock):
+        message = abandoned(make_sender(RESEND), clock, parts=2)
+        delivery.deliver_due()
+        carrier.steps.append(BUSY)
+
+        run(clock)
+        run(clock, timedelta(hours=1))
+
+        assert carrier.parts == [1, 1, 2]
+        assert Attempt.objects.filter(message=message).count() == 2
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+
+    def test_is_not_needed_where_a_report_came_in_time(self, carrier, clock):
+        carrier.steps.append(SILENT)
+        message = make_message(user=make_sender(RESEND))
+        delivery.deliver_due()
+
+        reported(message, "delivered")
+        run(clock)
+
+        message.refresh_from_db()
+        assert (message.state, message.decide_at) == (State.DELIVERED, None)
+        assert len(carrier.submits) == 1
+
+    def test_leaves_out_a_part_whose_answer_came_after_it_was_queued_again(self, carrier, clock):
+        """The worker was slow, not dead; its answer comes at the last moment."""
+        message = make_message(user=make_sender(RESEND))
+        [(_message, attempts)] = delivery._claim(carrier.name, 1)
+        clock.shift(delivery.CLAIM + timedelta(seconds=1))
+        unresolved.note_abandoned()
+        clock.shift(unresolved.WAIT)
+        unresolved.decide_due()
+
+        answer(message, attempts)
+        delivery.deliver_due()
+
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+        assert carrier.submits == []
+
+    def test_that_goes_on_elsewhere_is_not_disturbed_by_a_late_answer(self, carrier, clock):
+        """A slow worker hears that the carrier is busy while another one hands it over again."""
+        message = make_message(user=make_sender(RESEND))
+        [(slow, attempts)] = delivery._claim(carrier.name, 1)
+        clock.shift(delivery.CLAIM + timedelta(seconds=1))
+        unresolved.note_abandoned()
+        clock.shift(unresolved.WAIT)
+        unresolved.decide_due()
+        [(other, again)] = delivery._claim(carrier.name, 1)
+        busy = delivery._Answer(
+            attempt=attempts[0], outcome=Attempt.Outcome.TRY_LATER, at=timezone.now()
+        )
+
+        delivery._record_answers(message.pk, [busy], claimed_until=slow.claimed_until)
+
+        message.refresh_from_db()
+        assert (message.state, message.claimed_until) == (State.SUBMITTING, other.claimed_until)
+        answer(message, again)
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+
+    def test_is_given_up_after_a_few_times_and_parked(self, carrier, clock):
+        user = make_sender(RESEND)
+        carrier.steps.extend([SILENT] * 9)
+        message = make_message(user=user)
+
+        delivery.deliver_due()
+        for _ in range(6):
+            run(clock)
+
+        message.refresh_from_db()
+        assert len(carrier.submits) == unresolved.MOST_FAULTS
+        assert message.state == State.SUBMITTING
+        assert message.parked_at
+        assert message.parked_because == "The carrier did not answer"
+        assert notes(message)[-1].endswith("parked after 3 times, its report will tell")
+        assert purse(user) == 9
+
+    def test_is_left_where_another_part_has_failed(self, carrier, clock):
+        carrier.steps.extend([SILENT, BARRED])
+        message = make_long_message(parts=2, user=make_sender(RESEND))
+        delivery.deliver_due()
+
+        run(clock)
+
+        assert carrier.parts == [1, 2]
+        assert notes(message)[-1] == "Not handed over again: another part of it has failed"
+
+    def test_counts_on_the_promise_of_the_simulated_carrier(self, monkeypatch, tmp_path):
+        """It takes the message and hangs up; asked again, it answers and sends it once."""
+        with closing(SimulatorRig(tmp_path)) as rig:
+            monkeypatch.setattr(carriers, "get", lambda name: rig.carrier)
+            message = make_message(user=make_sender(RESEND), msisdn=rig.numbers.unanswered)
+            delivery.deliver_due()
+            Message.objects.update(decide_at=timezone.now())
+
+            delivery.deliver_due()
+
+            message.refresh_from_db()
+            assert message.state == State.ENROUTE
+            [submit] = rig.log()["submits"]
+            assert (submit["asked"], submit["repeated"]) == (2, 1)
+            assert [dlr.state for dlr in rig.wait_for_dlrs(2)] == ["enroute", "delivered"]
+
+
+class TestGiveBack:
+    def test_ends_the_message_and_returns_its_credits(self, carrier, clock):
+        user = make_sender(GIVE_BACK)
+        carrier.steps.append(SILENT)
+        message = make_message(user=user)
+
+        delivery.deliver_due()
+        assert "its credits go back at" in notes(message)[0]
+        assert purse(user) == 9
+        run(clock)
+
+        message.refresh_from_db()
+        assert (message.state, message.ptt) == (State.REJECTED, 6)
+        assert told(message) == [("rejected", 6)]
+        assert [refunds(message), purse(user)] == [1, 10]
+        ended = message.events.get(state=State.REJECTED)
+        assert ended.cause == "No answer: given back by the account's policy"
+
+    @pytest.mark.parametrize("state", ["enroute", "delivered", "expired", "rejected"])
+    def test_is_final_whatever_is_reported_later(self, carrier, clock, state):
+        user = make_sender(GIVE_BACK)
+        message = abandoned(user, clock, parts=2)
+        delivery.deliver_due()
+        run(clock)
+
+        for part in (1, 2):
+            reported(message, state, part=part)
+
+        message.refresh_from_db()
+        assert message.state == State.REJECTED
+        assert states_told(message) == ["rejected"]
+        assert [refunds(message), purse(user)] == [1, 10]
+        assert notes(message)[1:] == [f"Report came too late: {state} err:000"] * 2
+
+    @pytest.mark.parametrize("late", [answer, refused])
+    def test_is_final_whatever_is_answered_later(self, carrier, clock, late):
+        user = make_sender(GIVE_BACK)
+        message = make_message(user=user)
+        [(_message, attempts)] = delivery._claim(carrier.name, 1)
+        run(clock, delivery.CLAIM + timedelta(seconds=1))
+        run(clock)
+
+        if late is answer:
+            answer(message, attempts)
+        else:
+            delivery._record_answers(message.pk, [refused(attempts[0])])
+
+        message.refresh_from_db()
+        assert (message.state, message.ptt) == (State.REJECTED, 6)
+        assert notes(message)[-1] == "The carrier's answer came too late"
+        assert message.attempts.get().state == State.UNKNOWN
+        assert [refunds(message), purse(user)] == [1, 10]
+
+    def test_returns_nothing_where_the_carrier_has_another_part(self, carrier, clock):
+        user = make_sender(GIVE_BACK)
+        carrier.steps.extend([id_of, SILENT])
+        message = make_long_message(parts=2, user=user)
+        delivery.deliver_due()
+
+        run(clock)
+
+        message.refresh_from_db()
+        assert message.state == State.SUBMITTING
+        assert notes(message)[-1] == "No credits back: the carrier has another part of it"
+        assert refunds(message) == 0
+
+
+class TestPolicy:
+    def test_is_the_one_that_the_account_has_when_it_is_applied(self, carrier, clock):
+        carrier.steps.append(SILENT)
+        message = make_message(user=make_sender(RESEND))
+        delivery.deliver_due()
+
+        Account.objects.update(unknown_outcome=HOLD)
+        run(clock)
+
+        assert len(carrier.submits) == 1
+        assert notes(message)[-1] == "The account's policy is to hold now; its report will tell"
+        assert Message.objects.held().get() == message
+
+    def test_of_a_new_account_is_to_hold(self):
+        assert make_account().unknown_outcome == HOLD
+
+    def test_is_applied_to_messages_found_by_their_index(self):
+        assert "messages_to_decide" in plan_of(Message.objects.to_decide(timezone.now())[:500])
+
+
+class TestClaim:
+    def test_of_a_long_message_lasts_as_long_as_its_parts_may_take(self, carrier, settings):
+        settings.MAX_PARTS = 20
+        make_long_message(parts=20)
+
+        [(message, _attempts)] = delivery._claim(carrier.name, 1)
+
+        assert message.claimed_until
+        assert message.claimed_until - timezone.now() > delivery.CLAIM * 2
+
+
+class TestRelease:
+    def test_hands_a_held_message_over_again_and_is_recorded(self, carrier, clock):
+        alice = make_user("alice@example.com")
+        carrier.steps.append(SILENT)
+        message = make_message(user=make_sender(HOLD))
+        delivery.deliver_due()
+
+        assert unresolved.release([message.pk], by=alice) == 1
+        delivery.deliver_due()
+
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+        assert len({submit.reference for submit in carrier.submits}) == 1
+        assert message.events.get(state="queued").cause == "Handed over again by alice@example.com"
+        change = Activity.objects.latest("id")
+        assert (change.action, change.by) == ("message released", alice)
+        assert change.after == {"message": message.pk}
+
+    def test_leaves_those_alone_that_are_neither_parked_nor_held(self, carrier, clock):
+        user = make_sender(HOLD)
+        due, claimed = make_message(user=user), make_message(user=user)
+        delivery._claim(carrier.name, 1)
+        Message.objects.filter(pk=claimed.pk).update(state="delivered")
+
+        assert unresolved.release([due.pk, claimed.pk], by=make_user()) == 0
+
+        assert not Activity.objects.filter(action="message released").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_two_workers_give_back_once(self, carrier):
+        user = make_sender(GIVE_BACK)
+        carrier.steps.extend([SILENT] * 6)
+        messages = [make_message(user=user) for _ in range(6)]
+        delivery.deliver_due()
+        Message.objects.update(decide_at=timezone.now())
+
+        decided = at_once(*[unresolved.decide_due] * 3)
+
+        assert sum(decided) == len(messages)
+        assert purse(user) == 10
+        assert all(states_told(message) == ["rejected"] for message in messages)
+
+    def test_a_report_and_the_policy_agree(self, carrier):
+        """Whichever comes first counts: delivered and paid, or given back with a note."""
+        user = make_sender(GIVE_BACK)
+        carrier.steps.extend([SILENT] * 8)
+        messages = [make_message(user=user) for _ in range(8)]
+        delivery.deliver_due()
+        Message.objects.update(decide_at=timezone.now())
+
+        def report_all():
+            for message in reversed(messages):
+                reported(message, "delivered")
+
+        at_once(report_all, unresolved.decide_due)
+
+        for message in messages:
+            message.refresh_from_db()
+            is_given_back = message.state == State.REJECTED
+            assert message.state in (State.REJECTED, State.DELIVERED)
+            assert refunds(message) == int(is_given_back)
+            assert states_told(message) == [message.state]
+            assert any("too late" in note for note in notes(message)) == is_given_back
