@@ -1,7 +1,7 @@
 """Alerts on their way to people: the texts, and each notification by email or SMS."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from smtplib import SMTPException
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,6 +21,7 @@ from sms_accounts.models import (
     Membership,
     Notification,
     Submission,
+    User,
 )
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 CLAIM = timedelta(minutes=2)
 # After a mail that the server did not take, the next try follows in so long.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440))
+# One over which the program itself stumbles is given up after so many tries in all.
+MOST_FAULTS = 3
 
 # What stands for what in a text; the panel's own default texts use the same.
 VARIABLES: Mapping[str, object] = {
@@ -114,10 +117,13 @@ def alert_due() -> int:
                 _send_sms(notification)
             else:
                 _send_email(notification)
-        except Exception:
+        except OperationalError:
+            # The database is at fault: it is sent again when its claim ends.
+            raise
+        except Exception as fault:
             # Logged and counted as a try; the next one goes on.
             log.exception("alert_failed", notification=notification.pk)
-            _put_back(notification, _("The panel could not send this."))
+            _put_back_or_park(notification, type(fault).__name__)
         attempted += 1
     return attempted
 
@@ -172,6 +178,29 @@ def _send_email(notification: Notification) -> None:
         _put_back(notification, str(failed))
         return
     _end(notification, Notification.State.DONE, note=_("Taken by the mail server"))
+
+
+def _put_back_or_park(notification: Notification, fault: str) -> None:
+    """Try again what the program stumbled over, a few times; an email takes the SMS's place."""
+    problem = _("The panel could not send this (%s).") % fault
+    if notification.tries + 1 < MOST_FAULTS:
+        _put_back(notification, problem)
+    elif notification.channel == Notification.Channel.SMS:
+        _email_instead(notification, problem)
+    else:
+        _end(notification, Notification.State.GIVEN_UP, note=problem)
+
+
+def release(notification_ids: Iterable[int], *, by: User) -> int:
+    """Let notifications that were given up be sent, from the first try; return how many."""
+    given_up = Notification.objects.filter(
+        pk__in=list(notification_ids), state=Notification.State.GIVEN_UP
+    )
+    released = given_up.update(
+        state=Notification.State.WAITING, tries=0, done_at=None, due_at=timezone.now()
+    )
+    log.info("notifications_released", notifications=released, by=by.pk)
+    return released
 
 
 def _put_back(notification: Notification, problem: str) -> None:

@@ -1,7 +1,7 @@
 """Tells customers' URLs what became of their messages, and logs each attempt."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from sms_accounts import codes, outbound
-from sms_accounts.models import Callback, CallbackAttempt
+from sms_accounts.models import Callback, CallbackAttempt, User
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,10 @@ WAITS = tuple(
 )
 
 
+# A call over which the program itself stumbles is parked after so many tries in all.
+MOST_FAULTS = 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Outcome:
     """What came of one call."""
@@ -42,6 +46,7 @@ class _Outcome:
     answer: str = ""
     problem: str = ""
     is_final: bool = False
+    is_fault: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -65,7 +70,7 @@ def call_due() -> int:
                 return called
             ended, _others = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
             for future in ended:
-                _record(under_way.pop(future), _outcome(future))
+                _record_call(under_way.pop(future), future)
                 called += 1
 
 
@@ -157,10 +162,37 @@ def _call(callback: Callback) -> _Outcome:
 def _outcome(call: Future[_Outcome]) -> _Outcome:
     try:
         return call.result()
-    except Exception:
+    except Exception as fault:
         # Logged and counted as a try; the other calls go on.
         log.exception("callback_failed")
-        return _Outcome(at=timezone.now(), problem="The panel could not make this call.")
+        return _fault(f"The panel could not make this call ({type(fault).__name__}).")
+
+
+def _fault(problem: str) -> _Outcome:
+    return _Outcome(at=timezone.now(), problem=problem, is_fault=True)
+
+
+def _record_call(callback: Callback, call: Future[_Outcome]) -> None:
+    """Store what came of a call; one that cannot be stored counts as a fault of the program."""
+    try:
+        _record(callback, _outcome(call))
+    except OperationalError:
+        # The database is at fault: the call is made again when its claim ends.
+        log.exception("callback_not_recorded", callback=callback.pk)
+    except Exception as fault:
+        # Logged and counted as a try; the other calls go on.
+        log.exception("callback_not_recorded", callback=callback.pk)
+        _record(callback, _fault(f"The panel could not store it ({type(fault).__name__})."))
+
+
+def release(callback_ids: Iterable[int], *, by: User) -> int:
+    """Let callbacks that were given up be called again, from the first try; return how many."""
+    given_up = Callback.objects.filter(
+        pk__in=list(callback_ids), done_at=None, given_up_at__isnull=False
+    )
+    released = given_up.update(given_up_at=None, tries=0, due_at=timezone.now())
+    log.info("callbacks_released", callbacks=released, by=by.pk)
+    return released
 
 
 @transaction.atomic
@@ -174,10 +206,11 @@ def _record(callback: Callback, outcome: _Outcome) -> None:
         answer=outcome.answer,
     )
     now = timezone.now()
+    most_tries = MOST_FAULTS if outcome.is_fault else len(WAITS) + 1
     changes: dict[str, object] = {"claimed_until": None, "tries": callback.tries + 1}
     if outcome.is_success:
         changes["done_at"] = now
-    elif outcome.is_final or callback.tries >= len(WAITS):
+    elif outcome.is_final or callback.tries + 1 >= most_tries:
         changes["given_up_at"] = now
     else:
         changes["due_at"] = now + WAITS[callback.tries]

@@ -161,7 +161,7 @@ class TestEmail:
         assert second.notifications.get().state == "done"
         held = first.notifications.get()
         assert (held.state, held.tries) == ("waiting", 1)
-        assert held.note == "The panel could not send this."
+        assert held.note == "The panel could not send this (RuntimeError)."
 
 
 class TestSms:
