@@ -47,7 +47,7 @@ class AccountForm(forms.ModelForm[Account]):
 
     class Meta:
         model = Account
-        fields = ("description", "is_enabled", "time_zone", "home_country")
+        fields = ("description", "is_enabled", "time_zone", "home_country", "unknown_outcome")
 
 
 class NewAccountForm(forms.ModelForm[Account]):
@@ -137,6 +137,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
         "is_enabled",
         "time_zone",
         "home_country",
+        "unknown_outcome",
         "credits_left",
         "credits_held",
         "created_at",

@@ -1,11 +1,13 @@
-"""The staff's pages of alerts and their notifications; read only."""
+"""The staff's pages of alerts and their notifications; read only but for a new try."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from sms_accounts import alerts
+from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, signed_in
 from sms_accounts.models import Alert, Notification
 
 
@@ -29,8 +31,19 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin[Notification]):
-    list_display = ("id", "account", "channel", "address", "state", "tries", "due_at", "done_at")
+    list_display = (
+        "id",
+        "account",
+        "channel",
+        "address",
+        "state",
+        "tries",
+        "due_at",
+        "done_at",
+        "note",
+    )
     list_filter = ("state", "channel")
+    actions = ("release",)
     list_select_related = ("alert__account", "alert__api_user")
     search_fields = ("=address", "=alert__account__name")
     search_help_text = _("Whole address, or whole name of an account")
@@ -45,6 +58,17 @@ class NotificationAdmin(ReadOnlyAdmin[Notification]):
         "note",
         "submission",
     )
+
+    @admin.action(
+        description=_("Send selected given-up notifications again"), permissions=["operate"]
+    )
+    def release(self, request: HttpRequest, selected: QuerySet[Notification]) -> None:
+        pks = list(selected.values_list("pk", flat=True))
+        released = alerts.release(pks, by=signed_in(request))
+        told = ngettext(
+            "%d notification is sent again.", "%d notifications are sent again.", released
+        )
+        self.message_user(request, told % released)
 
     @admin.display(description=_("account"))
     def account(self, notification: Notification) -> str:

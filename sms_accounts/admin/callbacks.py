@@ -1,13 +1,15 @@
-"""The staff's pages of callbacks and of each call that was made; read only."""
+"""The staff's pages of callbacks and of each call that was made; read only but for a new try."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, as_key
+from sms_accounts import callbacks
+from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, as_key, signed_in
 from sms_accounts.models import Callback, CallbackAttempt
 
 
@@ -46,8 +48,10 @@ class CallbackAdmin(ReadOnlyAdmin[Callback]):
         "due_at",
         "done_at",
         "given_up_at",
+        "last_problem",
     )
     list_filter = (OutcomeFilter,)
+    actions = ("release",)
     list_select_related = ("message", "account", "api_user")
     search_fields = ("url",)
     search_help_text = _("Id of a message, or name of an account")
@@ -66,6 +70,21 @@ class CallbackAdmin(ReadOnlyAdmin[Callback]):
         "given_up_at",
     )
     inlines = (CallbackAttemptInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Callback]:
+        last = CallbackAttempt.objects.filter(callback=OuterRef("pk")).order_by("-pk")
+        return super().get_queryset(request).annotate(problem=Subquery(last.values("problem")[:1]))
+
+    @admin.display(description=_("last problem"))
+    def last_problem(self, callback: Any) -> str:
+        return callback.problem or ""
+
+    @admin.action(description=_("Call selected given-up callbacks again"), permissions=["operate"])
+    def release(self, request: HttpRequest, selected: QuerySet[Callback]) -> None:
+        pks = list(selected.values_list("pk", flat=True))
+        released = callbacks.release(pks, by=signed_in(request))
+        told = ngettext("%d callback is called again.", "%d callbacks are called again.", released)
+        self.message_user(request, told % released)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Callback], search_term: str

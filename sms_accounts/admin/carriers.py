@@ -1,4 +1,7 @@
-"""The staff's pages of what carriers sent, as it came in and as it was read; read only."""
+"""The staff's pages of what carriers sent, as it came in and as it was read.
+
+They are read only but for a new try of what could not be read or applied.
+"""
 
 from typing import Any
 
@@ -6,8 +9,10 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from sms_accounts import reports
+from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, signed_in
 from sms_accounts.models import DlrPost, DlrReport
 
 
@@ -22,6 +27,7 @@ class ReadingFilter(admin.SimpleListFilter):
             ("unread", _("Not read yet")),
             ("unmatched", _("Of no known message")),
             ("problem", _("Not understood")),
+            ("parked", _("Not applied: parked")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[DlrPost]) -> QuerySet[DlrPost]:
@@ -30,6 +36,7 @@ class ReadingFilter(admin.SimpleListFilter):
             "unread": Q(read_at=None),
             "unmatched": Q(Exists(unmatched)),
             "problem": ~Q(problem=""),
+            "parked": Q(Exists(unmatched.filter(faults__gte=reports.MOST_FAULTS))),
         }
         return queryset.filter(chosen.get(self.value() or "", Q()))
 
@@ -45,6 +52,8 @@ class DlrReportInline(ReadOnlyInline[DlrReport, DlrPost]):
         "reported_at",
         "received_at",
         "attempt",
+        "faults",
+        "problem",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DlrReport]:
@@ -55,9 +64,19 @@ class DlrReportInline(ReadOnlyInline[DlrReport, DlrPost]):
 class DlrPostAdmin(ReadOnlyAdmin[DlrPost]):
     list_display = ("received_at", "carrier", "read_at", "problem")
     list_filter = (ReadingFilter,)
+    actions = ("release",)
     fields = ("received_at", "carrier", "content_type", "what_came", "read_at", "problem")
     readonly_fields = ("what_came",)
     inlines = (DlrReportInline,)
+
+    @admin.action(
+        description=_("Read and apply selected DLRs again that failed"), permissions=["operate"]
+    )
+    def release(self, request: HttpRequest, selected: QuerySet[DlrPost]) -> None:
+        pks = list(selected.values_list("pk", flat=True))
+        released = reports.release(pks, by=signed_in(request))
+        told = ngettext("%d DLR is tried again.", "%d DLRs are tried again.", released)
+        self.message_user(request, told % released)
 
     @admin.display(description=_("body"))
     def what_came(self, post: DlrPost) -> str:

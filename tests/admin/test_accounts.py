@@ -76,6 +76,7 @@ class TestAccounts:
             "is_enabled": "on",
             "time_zone": account.time_zone,
             "home_country": "",
+            "unknown_outcome": "hold",
             "memberships-TOTAL_FORMS": "2",
             "memberships-INITIAL_FORMS": "1",
             "memberships-0-id": str(owner.pk),
@@ -91,7 +92,9 @@ class TestAccounts:
     def test_are_changed_and_the_change_is_recorded(self, browser, staff):
         account = make_account()
 
-        fields = self.changed(account, description="Library", home_country="FR")
+        fields = self.changed(
+            account, description="Library", home_country="FR", unknown_outcome="resend"
+        )
         del fields["is_enabled"]
         response = browser.post(url(Account, "change", account.pk), fields)
 
@@ -102,11 +105,17 @@ class TestAccounts:
         change = Activity.objects.order_by("pk").last()
         assert change is not None
         assert (change.action, change.by) == ("account changed", staff)
-        assert change.before == {"description": "", "is_enabled": True, "home_country": ""}
+        assert change.before == {
+            "description": "",
+            "is_enabled": True,
+            "home_country": "",
+            "unknown_outcome": "hold",
+        }
         assert change.after == {
             "description": "Library",
             "is_enabled": False,
             "home_country": "FR",
+            "unknown_outcome": "resend",
         }
 
     def test_record_nothing_that_did_not_change(self, browser):
