@@ -17,7 +17,7 @@ from sms_accounts.models import (
     State,
     Wallet,
 )
-from tests.factories import make_account, make_api_user, make_message
+from tests.factories import make_account, make_api_user, make_long_message, make_message
 from tests.plans import plan_of
 from tests.scripted_carrier import dlr, installed, post, reported, taken
 from tests.traces import notes, states_told
@@ -157,6 +157,18 @@ class TestReport:
         assert message.state == first
         assert notes(message) == [f"Report came too late: {second} err:000"]
         assert states_told(message) == ["enroute", first]
+
+    def test_on_a_part_that_was_never_sent_is_a_note_once_the_message_has_ended(self, carrier):
+        carrier.steps.append(carriers.Rejected(code="REJECTD err:023", ptt=23))
+        message = make_long_message(parts=2, user=make_api_user(callback=CALLBACK))
+        delivery.deliver_due()
+
+        reported(message, "delivered", part=2)
+
+        message.refresh_from_db()
+        assert message.state == State.REJECTED
+        assert notes(message) == ["Report came too late: delivered err:000"]
+        assert states_told(message) == ["rejected"]
 
     def test_of_trouble_that_is_being_retried_is_told(self, carrier):
         message = on_its_way(user=make_api_user(callback=CALLBACK))
