@@ -12,12 +12,14 @@ from sms_accounts.models import Message, State
 
 log = structlog.get_logger(__name__)
 
-# So few at a time that a report which lands meanwhile never waits for them.
+# How many are looked up at once, and after how many a run leaves the rest to the next one, so
+# that it never takes a worker away from what is due for long.
 _BATCH = 100
+_A_RUN = 2000
 
 
 def end_overdue() -> int:
-    """End all messages of which nothing was heard for the time of validity; return how many.
+    """End messages of which nothing was heard for the time of validity; return how many.
 
     A message that the carrier may have becomes unknown (ptt 6) and stays paid. One that was
     parked before it was handed over is refused, and its credits go back.
@@ -25,7 +27,7 @@ def end_overdue() -> int:
     ended = 0
     left: list[int] = []
     since = timezone.now() - settings.VALIDITY
-    while batch := _overdue(since, but_not=left):
+    while ended < _A_RUN and (batch := _overdue(since, but_not=left)):
         for message_id in batch:
             if _ended(message_id, since):
                 ended += 1

@@ -159,23 +159,14 @@ class TestSweep:
 
         assert [validity.end_overdue(), validity.end_overdue()] == [5, 0]
 
-    def test_holds_one_message_at_a_time(self, clock, user, monkeypatch):
-        """A report that lands meanwhile waits for one message, not for a batch of them."""
-        for _ in range(3):
+    def test_leaves_the_rest_to_the_next_run_after_many(self, clock, user, monkeypatch):
+        monkeypatch.setattr(validity, "_BATCH", 2)
+        monkeypatch.setattr(validity, "_A_RUN", 3)
+        for _ in range(5):
             on_its_way(user)
         clock.shift(timedelta(hours=72))
-        depths = []
-        end = settling.end
 
-        def looking(message, **given):
-            depths.append(len(connection.savepoint_ids))
-            end(message, **given)
-
-        monkeypatch.setattr(settling, "end", looking)
-        assert validity.end_overdue() == 3
-
-        assert len(depths) == 3
-        assert len(set(depths)) == 1
+        assert [validity.end_overdue(), validity.end_overdue()] == [4, 1]
 
     def test_goes_on_where_it_fails_over_one(self, clock, user, monkeypatch):
         monkeypatch.setattr(validity, "_BATCH", 1)
@@ -224,6 +215,23 @@ class TestAtOnce:
             assert sum(state in ("unknown", "delivered") for state in states_told(message)) == 1
             late = [note for note in notes(message) if "too late" in note]
             assert late == (["Report came too late: delivered err:000"] if is_swept else [])
+
+    def test_with_others_ends_one_message_at_a_time(self, user, monkeypatch):
+        """A report that lands meanwhile waits for one message, not for a batch of them."""
+        for _ in range(3):
+            on_its_way(user)
+        Message.objects.update(state_since=timezone.now() - timedelta(hours=100))
+        seen_by_others = []
+        end = settling.end
+
+        def looking(message, **given):
+            seen_by_others.extend(at_once(Message.objects.filter(state="unknown").count))
+            end(message, **given)
+
+        monkeypatch.setattr(settling, "end", looking)
+        validity.end_overdue()
+
+        assert seen_by_others == [0, 1, 2]
 
     def test_two_sweeps_end_each_message_once(self, user):
         messages = [on_its_way(user) for _ in range(10)]
