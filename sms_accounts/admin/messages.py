@@ -88,11 +88,11 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         "msisdn",
         "account",
         "state",
+        "parked_because",
         "ptt",
         "credits",
         "tries",
         "state_since",
-        "parked_because",
     )
     list_filter = ("state", AttentionFilter)
     actions = ("cancel", "release")
