@@ -4,8 +4,11 @@ import os
 
 from celery import Celery
 
+from panel import pulse
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings")
 
 app = Celery("panel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+pulse.install(app)

@@ -6,6 +6,7 @@ from sms_accounts.models.alert import Alert, Notification
 from sms_accounts.models.api_user import AddressUse, ApiUser
 from sms_accounts.models.attempt import Attempt, DlrPost, DlrReport
 from sms_accounts.models.callback import Callback, CallbackAttempt
+from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.routing import Rate, Sender
 from sms_accounts.models.sending import IdempotencyKey, Pace
@@ -25,6 +26,7 @@ __all__ = [
     "CallbackAttempt",
     "DlrPost",
     "DlrReport",
+    "Heartbeat",
     "IdempotencyKey",
     "LedgerEntry",
     "Membership",
