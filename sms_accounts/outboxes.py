@@ -1,0 +1,101 @@
+"""What is due, and how long each kind may be due before somebody should look."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
+
+from sms_accounts.models import Callback, DlrPost, Message, Notification, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outbox:
+    """Rows that are due, the oldest first, and how long one may be before somebody should look."""
+
+    name: str
+    label: StrOrPromise
+    rows: Callable[[datetime], QuerySet[Any]]
+    since: str
+    warn_after: timedelta
+    fail_after: timedelta
+    advice: StrOrPromise
+
+
+OUTBOXES = (
+    Outbox(
+        name="queued",
+        label=gettext_lazy("Messages to submit"),
+        rows=lambda now: Message.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether the workers run and whether the carrier takes messages."),
+    ),
+    Outbox(
+        name="scheduled",
+        label=gettext_lazy("Scheduled messages past their time"),
+        rows=lambda now: Message.objects.come(now),
+        since="due_at",
+        warn_after=timedelta(seconds=30),
+        fail_after=timedelta(minutes=5),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
+        name="submitting",
+        label=gettext_lazy("Messages whose worker is gone"),
+        rows=lambda now: Message.objects.abandoned(now).order_by("claimed_until"),
+        since="claimed_until",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
+        name="unanswered",
+        label=gettext_lazy("Messages that the carrier never answered"),
+        rows=lambda now: Message.objects.filter(
+            state=State.SUBMITTING, claimed_until=None
+        ).order_by("state_since"),
+        since="state_since",
+        warn_after=timedelta(days=1),
+        fail_after=timedelta(days=7),
+        advice=gettext_lazy(
+            "Ask the carrier what became of them; their history has the reference."
+        ),
+    ),
+    Outbox(
+        name="dlrs",
+        label=gettext_lazy("DLRs to read"),
+        rows=lambda now: DlrPost.objects.filter(read_at=None).order_by("id"),
+        since="received_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
+        name="callbacks",
+        label=gettext_lazy("Callbacks to call"),
+        rows=lambda now: Callback.objects.filter(
+            done_at=None, given_up_at=None, due_at__lte=now
+        ).order_by("due_at", "id"),
+        since="due_at",
+        warn_after=timedelta(minutes=5),
+        fail_after=timedelta(hours=1),
+        advice=gettext_lazy(
+            "See whether a worker for the queue callbacks runs; if so, add another: receivers "
+            "are slow."
+        ),
+    ),
+    Outbox(
+        name="notifications",
+        label=gettext_lazy("Alerts to send"),
+        rows=lambda now: Notification.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue alerts run."),
+    ),
+)

@@ -1,0 +1,429 @@
+"""The self-check: what it finds, what it asks the database, and that nothing stops it."""
+
+import io
+import json
+import socket
+from contextlib import closing
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from sms_accounts import ledger, self_check
+from sms_accounts.models import (
+    Callback,
+    DlrPost,
+    Heartbeat,
+    LedgerEntry,
+    Message,
+    Notification,
+    State,
+    Wallet,
+)
+from sms_accounts.outboxes import OUTBOXES
+from sms_accounts.self_check import Level
+from tests.factories import make_account, make_alert, make_api_user, make_message
+from tests.plans import plan_of
+from tests.simulator_rig import unused_port
+
+pytestmark = pytest.mark.django_db
+
+QUEUES = ("delivery", "alerts", "callbacks")
+
+
+@pytest.fixture(autouse=True)
+def broker(settings):
+    """A broker that listens and says that it is there; the port to be refused when it closes."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        settings.REDIS_URL = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        yield listener
+
+
+@pytest.fixture(autouse=True)
+def answering(monkeypatch):
+    monkeypatch.setattr("redis.Redis.ping", lambda client: True)
+
+
+@pytest.fixture
+def alive():
+    """Everybody is there, as after a minute of `serve`."""
+    hear(Heartbeat.Kind.WORKER, "worker@a", queues="alerts,delivery")
+    hear(Heartbeat.Kind.WORKER, "callbacks@a", queues="callbacks")
+    hear(Heartbeat.Kind.BEAT, "beat@a")
+
+
+def hear(kind, name, *, queues="", ago=timedelta(0), ahead=timedelta(0)):
+    Heartbeat.objects.create(
+        kind=kind,
+        name=name,
+        queues=queues,
+        at=Now() - ago,
+        own_clock=timezone.now() - ago + ahead,
+    )
+
+
+def seen(name):
+    [check] = [check for check in self_check.run() if check.name == name]
+    return check
+
+
+def test_of_an_installation_at_work_is_well(alive):
+    make_message()
+
+    checks = self_check.run()
+
+    assert [check for check in checks if check.level != Level.OK] == []
+    assert len({check.name for check in checks}) == len(checks) == 16
+    assert all(check.figure and not check.advice for check in checks)
+
+
+class TestBooks:
+    def test_are_wrong_where_a_purse_holds_what_no_entry_says(self):
+        message = make_message()
+        Wallet.objects.filter(pk=message.account.wallet_id).update(credits=Decimal(7))
+
+        assert seen("books").level == Level.FAIL
+        assert seen("books").figure == "1 purse is wrong"
+        assert "check_books" in seen("books").advice
+        Wallet.objects.filter(pk=message.account.wallet_id).update(credits=Decimal(199))
+
+    def test_are_wrong_where_an_entry_does_not_follow_from_the_one_before(self, monkeypatch):
+        """The sum would tell too, but of purses with few entries only."""
+        monkeypatch.setattr(self_check, "ENTRIES_OF_WHOLE_PURSES", 0)
+        monkeypatch.setattr(self_check, "LATEST_MOVEMENTS", 3)
+        account = make_account(credits=100)
+        ledger.top_up(account, Decimal(5), by=None, reason="x")
+        second = LedgerEntry.objects.latest("pk")
+        values = {
+            "account": account,
+            "wallet_id": account.wallet_id,
+            "kind": second.kind,
+            "reason": "x",
+        }
+        now = timezone.now()
+
+        # As if a third movement had been forgotten between the two.
+        LedgerEntry.objects.create(**values, credits=1, balance=107, created_at=now)
+        Wallet.objects.filter(pk=account.wallet_id).update(credits=107)
+
+        assert seen("books").level == Level.FAIL
+        LedgerEntry.objects.create(**values, credits=1, balance=107, created_at=now)
+
+    def test_are_looked_at_in_a_bounded_number_of_rows(self, monkeypatch):
+        monkeypatch.setattr(self_check, "ENTRIES_OF_WHOLE_PURSES", 4)
+        monkeypatch.setattr(self_check, "LATEST_MOVEMENTS", 6)
+        large, small = make_account(credits=1), make_account(credits=1)
+        for _ in range(5):
+            ledger.top_up(large, Decimal(1), by=None, reason="x")
+        ledger.top_up(small, Decimal(1), by=None, reason="x")
+        summed = []
+        wrong_books = ledger.wrong_books
+
+        def watched(chosen):
+            summed.append(chosen)
+            return wrong_books(chosen)
+
+        with monkeypatch.context() as watching:
+            watching.setattr(ledger, "wrong_books", watched)
+            figure = seen("books").figure
+
+        assert summed == [[small.wallet_id]]
+        assert figure == "right: the last 6 movements, and 1 whole purses"
+
+    def test_are_looked_at_by_indexes(self):
+        make_message()
+        latest = LedgerEntry.objects.order_by("-pk").values_list("wallet_id", "wallet__credits")
+        of_one = LedgerEntry.objects.filter(wallet_id=1)
+
+        assert "Seq Scan" not in plan_of(latest[:1000])
+        assert "SCAN" not in plan_of(of_one[:1000])
+        assert "wallet_id" in plan_of(of_one[:1000])
+
+
+def overdue(name, now):
+    """One row of an outbox that has been due for an hour and a half."""
+    since = now - timedelta(minutes=90)
+    if name == "dlrs":
+        DlrPost.objects.create(carrier="simulator", body=b"x", received_at=since)
+    elif name == "notifications":
+        make_alert(make_api_user(threshold=5))
+        Notification.objects.update(due_at=since)
+    elif name == "callbacks":
+        message = make_message()
+        Callback.objects.create(
+            message=message,
+            account=message.account,
+            url="https://example.com/",
+            sequence=1,
+            state=State.DELIVERED,
+            changed_at=since,
+            due_at=since,
+        )
+        Message.objects.update(state=State.ENROUTE)
+    else:
+        make_message()
+        Message.objects.update(
+            due_at=since,
+            state_since=since,
+            **{
+                "queued": {},
+                "scheduled": {"state": State.SCHEDULED},
+                "submitting": {"state": State.SUBMITTING, "claimed_until": since},
+                "unanswered": {"state": State.SUBMITTING, "claimed_until": None},
+            }[name],
+        )
+
+
+@pytest.mark.parametrize("outbox", OUTBOXES, ids=lambda outbox: outbox.name)
+class TestOutbox:
+    def test_that_is_behind_is_told_with_number_and_age(self, alive, outbox):
+        overdue(outbox.name, timezone.now())
+
+        check = seen(outbox.name)
+
+        assert check.figure == "1, the oldest for 90 min"
+        expected = Level.OK if outbox.name == "unanswered" else Level.FAIL
+        assert check.level == expected
+        others = [each for each in self_check.run() if each.name != outbox.name]
+        assert {each.level for each in others} == {Level.OK}
+
+    def test_warns_first_and_fails_later(self, outbox):
+        overdue(outbox.name, timezone.now())
+        due = timezone.now() - timedelta(minutes=90)
+
+        levels = []
+        for age in (
+            outbox.warn_after - timedelta(seconds=1),
+            outbox.warn_after + timedelta(seconds=1),
+            outbox.fail_after - timedelta(seconds=1),
+            outbox.fail_after + timedelta(seconds=2),
+        ):
+            with time_machine.travel(due + age, tick=False):
+                levels.append(seen(outbox.name).level)
+
+        assert levels == [Level.OK, Level.WARN, Level.WARN, Level.FAIL]
+
+    def test_is_counted_up_to_a_limit(self, outbox, monkeypatch):
+        monkeypatch.setattr(self_check, "MOST_COUNTED", 1)
+        for _ in range(2):
+            overdue(outbox.name, timezone.now())
+
+        assert seen(outbox.name).figure == "1 or more, the oldest for 90 min"
+
+    def test_is_found_by_its_index(self, outbox):
+        index = {
+            "queued": "messages_due",
+            "scheduled": "messages_scheduled",
+            "submitting": "messages_submitting",
+            "unanswered": "messages_submitting",
+            "dlrs": "dlr_posts_to_read",
+            "callbacks": "callbacks_due",
+            "notifications": "notifications_due",
+        }[outbox.name]
+        rows = outbox.rows(timezone.now())
+
+        assert index in plan_of(rows[:10_000])
+        assert index in plan_of(rows.values_list(outbox.since)[:1])
+
+
+def test_outboxes_leave_out_what_a_worker_is_at(alive):
+    make_message()
+    Message.objects.update(
+        state=State.SUBMITTING, claimed_until=timezone.now() + timedelta(minutes=1)
+    )
+
+    assert [seen(name).figure for name in ("submitting", "unanswered")] == ["none", "none"]
+
+
+class TestWorkers:
+    @pytest.mark.parametrize("queue", QUEUES)
+    def test_that_never_came_are_missed(self, queue):
+        check = seen(f"workers_{queue}")
+
+        assert (check.level, check.figure) == (Level.FAIL, "0 running")
+        assert "Start a worker for this queue" in check.advice
+
+    def test_on_one_machine_are_missed_soon_after_they_are_gone(self, alive):
+        for age, level in ((20, Level.OK), (60, Level.FAIL)):
+            Heartbeat.objects.filter(name="worker@a").update(at=Now() - timedelta(seconds=age))
+
+            levels = [seen(f"workers_{queue}").level for queue in QUEUES]
+
+            assert levels == [level, level, Level.OK]
+
+    def test_on_several_machines_are_missed_one_by_one(self, alive):
+        hear(
+            Heartbeat.Kind.WORKER,
+            "worker@b",
+            queues="alerts,delivery",
+            ago=timedelta(minutes=10),
+        )
+
+        check = seen("workers_delivery")
+
+        assert check.level == Level.WARN
+        assert check.figure == "1 running; worker@b has been silent for 10 min"
+
+
+class TestBeat:
+    def test_that_never_came_is_missed(self):
+        assert (seen("beat").level, seen("beat").figure) == (Level.FAIL, "never heard")
+
+    def test_is_missed_soon_after_it_is_gone(self, alive):
+        Heartbeat.objects.filter(kind="beat").update(at=Now() - timedelta(minutes=2))
+
+        assert seen("beat").level == Level.FAIL
+        assert seen("beat").figure == "beat@a has been silent for 2 min"
+
+    def test_may_have_moved_to_another_machine(self, alive):
+        hear(Heartbeat.Kind.BEAT, "beat@old", ago=timedelta(hours=3))
+
+        assert seen("beat").level == Level.OK
+        assert "beat@a" in seen("beat").figure
+
+
+class TestClocks:
+    def test_of_this_process_may_be_off(self):
+        with time_machine.travel(timezone.now() + timedelta(seconds=10)):
+            assert seen("clock").level == Level.WARN
+        with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+            assert seen("clock").level == Level.FAIL
+
+    def test_of_a_worker_elsewhere_may_be_off(self, alive):
+        hear(Heartbeat.Kind.WORKER, "worker@b", ahead=timedelta(seconds=-50))
+
+        assert seen("clock").level == Level.FAIL
+        assert seen("clock").figure == "50.0 s apart at most (worker@b)"
+
+    def test_of_a_process_that_is_gone_matters_no_more(self, alive):
+        hear(
+            Heartbeat.Kind.WORKER,
+            "worker@b",
+            ago=timedelta(minutes=5),
+            ahead=timedelta(seconds=50),
+        )
+
+        assert seen("clock").level == Level.OK
+
+
+class TestMail:
+    def test_server_that_does_not_listen_is_a_warning(self, settings):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", unused_port()
+
+        assert seen("mail").level == Level.WARN
+        assert "PANEL_SMTP_URL" in seen("mail").advice
+
+    def test_server_that_listens_is_well(self, settings, broker):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = broker.getsockname()
+
+        assert seen("mail").level == Level.OK
+
+    def test_folder_may_be_missing_before_the_first_mail(self, settings, tmp_path):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+        settings.EMAIL_FILE_PATH = tmp_path / "mail"
+
+        assert seen("mail").level == Level.OK
+
+
+class TestCommand:
+    def run(self):
+        printed = io.StringIO()
+        with pytest.raises(SystemExit) as ended:
+            call_command("self_check", stdout=printed)
+        [line] = printed.getvalue().splitlines()
+        return ended.value.code, json.loads(line)
+
+    def test_ends_with_0_where_all_is_well(self, alive):
+        code, told = self.run()
+
+        assert (code, told["level"]) == (0, "ok")
+        assert told["checks"][0].keys() == {"name", "level", "figure", "advice"}
+
+    def test_ends_with_1_where_somebody_should_look(self, alive):
+        hear(Heartbeat.Kind.WORKER, "worker@b", queues="alerts", ago=timedelta(minutes=5))
+
+        code, told = self.run()
+
+        assert (code, told["level"]) == (1, "warn")
+        [check] = [check for check in told["checks"] if check["level"] == "warn"]
+        assert check["name"] == "workers_alerts"
+
+    def test_ends_with_2_where_something_does_not_work(self, alive):
+        Heartbeat.objects.filter(kind="beat").delete()
+
+        code, told = self.run()
+
+        assert (code, told["level"]) == (2, "fail")
+
+    def test_says_that_the_broker_is_away(self, alive, settings, monkeypatch):
+        monkeypatch.undo()
+        settings.REDIS_URL = f"redis://:secret@127.0.0.1:{unused_port()}/0"
+
+        code, told = self.run()
+
+        [check] = [check for check in told["checks"] if check["level"] != "ok"]
+        assert (code, check["name"]) == (2, "broker")
+        assert "secret" not in json.dumps(told)
+
+    def test_says_that_the_database_is_away(self, alive, monkeypatch):
+        def away(*_args):
+            raise OperationalError("connection refused\nLINE 1: SELECT secret")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(connection, "cursor", away)
+            code, told = self.run()
+
+        by_name = {check["name"]: check for check in told["checks"]}
+        assert code == 2
+        assert by_name["database"]["level"] == "fail"
+        assert by_name["database"]["figure"] == "connection refused"
+        assert by_name["books"]["figure"] == "not looked at"
+        assert by_name["broker"]["level"] == "ok"
+
+    def test_says_what_the_database_does_not_answer(self, alive, monkeypatch):
+        def slow():
+            raise OperationalError("canceling statement due to statement timeout")
+
+        monkeypatch.setattr(self_check, "_books", slow)
+
+        code, told = self.run()
+
+        failed = [check["name"] for check in told["checks"] if check["level"] == "fail"]
+        assert (code, failed) == (2, ["books"])
+
+
+def test_lets_no_question_take_longer_than_its_limit(monkeypatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no such limit; what is asked is bounded by its rows.")
+    monkeypatch.setattr(self_check, "LONGEST", timedelta(milliseconds=50))
+
+    def slow():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(30)")
+
+    monkeypatch.setattr(self_check, "_books", slow)
+
+    assert "timeout" in seen("books").figure
+
+
+def test_asks_the_same_number_of_questions_however_many_rows_there_are(alive):
+    def questions():
+        with CaptureQueriesContext(connection) as asked:
+            self_check.run()
+        return len(asked)
+
+    user = make_api_user(account=make_account(credits=500))
+    make_message(user=user)
+    few = questions()
+    for _ in range(10):
+        make_message(user=user)
+
+    assert questions() == few
