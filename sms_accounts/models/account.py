@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -73,6 +73,16 @@ class Account(models.Model):
         help_text=_(
             "What becomes of a message five minutes after the carrier failed to say whether it "
             "took it."
+        ),
+    )
+    retention_days = models.PositiveSmallIntegerField(
+        _("days to keep texts and numbers"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text=_(
+            "So long after the end of a message its text and all but the last three digits of its "
+            "number are removed for good. Empty: they are kept."
         ),
     )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)

@@ -87,6 +87,11 @@ class ApiUser(models.Model):
     # Networks in their canonical form, at most five: ["192.0.2.0/24", "2001:db8::1/128"].
     restrictions = models.JSONField(_("restrictions"), default=list, blank=True)
     restrictions_observed = models.BooleanField(_("restrictions only observed"), default=False)
+    keeps_no_texts = models.BooleanField(
+        _("keeps no texts"),
+        default=False,
+        help_text=_("The text of a message is removed as soon as it is final and reported."),
+    )
     refuses_url_passwords = models.BooleanField(_("refuses passwords in URLs"), default=False)
     messages_a_minute = models.PositiveIntegerField(
         _("messages a minute"), null=True, blank=True, validators=[MinValueValidator(1)]
@@ -191,6 +196,7 @@ class AddressUse(models.Model):
         ]
         indexes = [
             models.Index(fields=["api_user", "-accepted_at"], name="last_use_of_api_user"),
+            models.Index(fields=["accepted_at", "id"], name="address_uses_by_age"),
         ]
 
     def __str__(self) -> str:

@@ -68,12 +68,18 @@ class DlrPost(models.Model):
     received_at = models.DateTimeField(_("received"))
     read_at = models.DateTimeField(_("read"), null=True, blank=True)
     problem = models.CharField(_("problem"), max_length=200, blank=True)
+    body_removed_at = models.DateTimeField(_("body removed"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("DLR as received")
         verbose_name_plural = _("DLRs as received")
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(read_at=None), name="dlr_posts_to_read")
+            models.Index(fields=["id"], condition=models.Q(read_at=None), name="dlr_posts_to_read"),
+            models.Index(
+                fields=["received_at", "id"],
+                condition=models.Q(body_removed_at=None),
+                name="dlr_posts_with_body",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -58,6 +58,13 @@ class CallbackAttempt(models.Model):
     class Meta:
         verbose_name = _("callback attempt")
         verbose_name_plural = _("callback attempts")
+        indexes = [
+            models.Index(
+                fields=["at", "id"],
+                condition=~models.Q(answer=""),
+                name="callback_attempts_with_answer",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.status or self.problem}"

@@ -80,11 +80,26 @@ class Submission(models.Model):
     address = models.GenericIPAddressField(_("from address"), null=True, blank=True)
     scheduled_at = models.DateTimeField(_("scheduled for"), null=True, blank=True)
     created_at = models.DateTimeField(_("accepted"))
+    # Since then the text is empty, and of each number the last three digits are left.
+    text_removed_at = models.DateTimeField(_("text removed"), null=True, blank=True)
+    numbers_removed_at = models.DateTimeField(_("numbers removed"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("submission")
         verbose_name_plural = _("submissions")
-        indexes = [models.Index(fields=["account", "-id"], name="submissions_of_account")]
+        indexes = [
+            models.Index(fields=["account", "-id"], name="submissions_of_account"),
+            models.Index(
+                fields=["account", "created_at", "id"],
+                condition=models.Q(numbers_removed_at=None),
+                name="submissions_with_numbers",
+            ),
+            models.Index(
+                fields=["api_user", "created_at", "id"],
+                condition=models.Q(text_removed_at=None),
+                name="submissions_with_text",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"
