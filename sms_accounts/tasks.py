@@ -5,7 +5,7 @@ from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from sms_accounts import alerts, callbacks, delivery, idempotency, reports, validity
+from sms_accounts import alerts, callbacks, delivery, idempotency, reports, retention, validity
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,11 @@ def end_overdue() -> None:
 @shared_task
 def purge() -> None:
     idempotency.purge()
+
+
+@shared_task
+def remove_old() -> None:
+    retention.remove_old()
 
 
 def ring(*tasks: Task[[], None]) -> None:

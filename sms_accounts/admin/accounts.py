@@ -47,7 +47,14 @@ class AccountForm(forms.ModelForm[Account]):
 
     class Meta:
         model = Account
-        fields = ("description", "is_enabled", "time_zone", "home_country", "unknown_outcome")
+        fields = (
+            "description",
+            "is_enabled",
+            "time_zone",
+            "home_country",
+            "unknown_outcome",
+            "retention_days",
+        )
 
 
 class NewAccountForm(forms.ModelForm[Account]):
@@ -138,6 +145,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
         "time_zone",
         "home_country",
         "unknown_outcome",
+        "retention_days",
         "credits_left",
         "credits_held",
         "created_at",

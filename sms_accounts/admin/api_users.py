@@ -11,7 +11,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from sms_accounts import api_users
+from sms_accounts import api_users, retention
 from sms_accounts.admin.base import ReadOnlyAdmin, signed_in
 from sms_accounts.models import AddressUse, ApiUser
 
@@ -48,6 +48,7 @@ class ApiUserAdmin(ReadOnlyAdmin[ApiUser]):
         "messages_a_minute",
         "countries",
         "callback_url",
+        "keeps_no_texts",
         "password_changed_at",
         "two_passwords",
         "former_password_until",
@@ -56,7 +57,7 @@ class ApiUserAdmin(ReadOnlyAdmin[ApiUser]):
         "deleted_at",
     )
     readonly_fields = ("quota", "last_alert", "two_passwords", "last_use")
-    actions = ("disable", "enable")
+    actions = ("disable", "enable", "keep_no_texts", "keep_texts")
 
     @admin.display(description=_("quota left"))
     def quota(self, user: ApiUser) -> Decimal | None:
@@ -110,4 +111,20 @@ class ApiUserAdmin(ReadOnlyAdmin[ApiUser]):
             if enabled
             else ngettext("%d API user disabled.", "%d API users disabled.", changed)
         )
+        self.message_user(request, words % changed)
+
+    @admin.action(description=_("Keep no texts of selected API users"), permissions=["switch"])
+    def keep_no_texts(self, request: HttpRequest, users: QuerySet[ApiUser]) -> None:
+        self._keep(request, users, none=True)
+
+    @admin.action(description=_("Keep texts of selected API users"), permissions=["switch"])
+    def keep_texts(self, request: HttpRequest, users: QuerySet[ApiUser]) -> None:
+        self._keep(request, users, none=False)
+
+    def _keep(self, request: HttpRequest, users: QuerySet[ApiUser], *, none: bool) -> None:
+        changed = sum(
+            retention.set_keeps_no_texts(user, none, by=signed_in(request))
+            for user in users.order_by("pk")
+        )
+        words = ngettext("%d API user changed.", "%d API users changed.", changed)
         self.message_user(request, words % changed)

@@ -80,4 +80,6 @@ class DlrPostAdmin(ReadOnlyAdmin[DlrPost]):
 
     @admin.display(description=_("body"))
     def what_came(self, post: DlrPost) -> str:
+        if post.body_removed_at is not None:
+            return _("Removed on %(day)s") % {"day": f"{post.body_removed_at:%Y-%m-%d}"}
         return bytes(post.body).decode(errors="backslashreplace")

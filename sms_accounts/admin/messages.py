@@ -81,11 +81,17 @@ class AttentionFilter(admin.SimpleListFilter):
         return queryset
 
 
+def _text_of(submission: Submission) -> str:
+    if submission.text_removed_at is None:
+        return submission.text
+    return _("Removed on %(day)s") % {"day": f"{submission.text_removed_at:%Y-%m-%d}"}
+
+
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin[Message]):
     list_display = (
         "id",
-        "msisdn",
+        "number",
         "account",
         "state",
         "parked_because",
@@ -103,7 +109,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         "id",
         "account",
         "submission",
-        "msisdn",
+        "number",
         "text",
         "credits",
         "state",
@@ -121,7 +127,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         "final_at",
         "dlrs",
     )
-    readonly_fields = ("text", "dlrs")
+    readonly_fields = ("number", "text", "dlrs")
     inlines = (AttemptInline, MessageEventInline)
 
     def get_search_results(
@@ -204,9 +210,14 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
             },
         )
 
+    @admin.display(description=_("receiver"))
+    def number(self, message: Message) -> str:
+        is_whole = message.submission.numbers_removed_at is None
+        return message.msisdn if is_whole else f"…{message.msisdn}"
+
     @admin.display(description=_("text"))
     def text(self, message: Message) -> str:
-        return message.submission.text
+        return _text_of(message.submission)
 
     @admin.display(description=_("DLRs"))
     def dlrs(self, message: Message) -> SafeString:
@@ -252,7 +263,7 @@ class SubmissionAdmin(ReadOnlyAdmin[Submission]):
         "api_user",
         "channel",
         "sender",
-        "text",
+        "kept_text",
         "coding",
         "parts",
         "message_class",
@@ -263,7 +274,7 @@ class SubmissionAdmin(ReadOnlyAdmin[Submission]):
         "created_at",
         "messages",
     )
-    readonly_fields = ("messages",)
+    readonly_fields = ("kept_text", "messages")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Submission], search_term: str
@@ -275,6 +286,10 @@ class SubmissionAdmin(ReadOnlyAdmin[Submission]):
         if (key := as_key(term)) is not None:
             wanted |= Q(pk=key)
         return queryset.filter(wanted), False
+
+    @admin.display(description=_("text"))
+    def kept_text(self, submission: Submission) -> str:
+        return _text_of(submission)
 
     @admin.display(description=_("messages"))
     def messages(self, submission: Submission) -> Any:
