@@ -101,8 +101,18 @@ DATABASES = {
         {
             **dj_database_url.parse(ENVIRONMENT.DATABASE_URL, conn_max_age=0),
             "CONN_HEALTH_CHECKS": True,
-            # A call that finds no connection in that time is told to come back.
-            "OPTIONS": {"pool": {"min_size": 1, "max_size": 24, "timeout": 5}},
+            "OPTIONS": {
+                "pool": {
+                    "min_size": 1,
+                    "max_size": 24,
+                    # A call that finds no connection in that time is told to come back.
+                    "timeout": 5,
+                    # The pool waits twice as long after each try that failed, and lets nobody
+                    # try meanwhile: a server that was away for a minute would be away for two.
+                    # After this it gives up, and whoever comes next tries at once.
+                    "reconnect_timeout": 2,
+                }
+            },
         }
         if ENVIRONMENT.DATABASE_URL
         else {
