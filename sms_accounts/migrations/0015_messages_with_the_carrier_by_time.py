@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0031_parked_messages")]
+    dependencies = [("sms_accounts", "0014_parked_messages")]
 
     operations = [
         migrations.AddIndex(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0032_messages_with_the_carrier_by_time")]
+    dependencies = [("sms_accounts", "0015_messages_with_the_carrier_by_time")]
 
     operations = [
         migrations.AddField(

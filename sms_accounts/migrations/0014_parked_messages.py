@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0030_policy_for_unknown_outcomes")]
+    dependencies = [("sms_accounts", "0013_policy_for_unknown_outcomes")]
 
     operations = [
         migrations.AddField(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0042_when_texts_were_removed")]
+    dependencies = [("sms_accounts", "0019_when_texts_were_removed")]
 
     operations = [
         migrations.AddIndex(

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0040_heartbeats_of_processes")]
+    dependencies = [("sms_accounts", "0017_heartbeats_of_processes")]
 
     operations = [
         migrations.AddField(

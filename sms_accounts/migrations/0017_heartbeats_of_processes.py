@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0012_ledger_entries_are_append_only")]
+    dependencies = [("sms_accounts", "0016_parked_reports")]
 
     operations = [
         migrations.CreateModel(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0041_how_long_texts_are_kept")]
+    dependencies = [("sms_accounts", "0018_how_long_texts_are_kept")]
 
     operations = [
         migrations.AddField(
