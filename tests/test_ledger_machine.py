@@ -14,6 +14,7 @@ from hypothesis import Phase, settings
 from sms_accounts import ledger
 from sms_accounts.models import Account, Wallet
 from tests.ledger_machine import Cast, run
+from tests.sizes import in_full
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,8 @@ if settings.get_current_profile_name() == "thorough":
 else:
     # On PostgreSQL each statement is a journey to the server, and what it alone decides is who
     # comes first of several: the races test that.
-    RUNS, STEPS = (2_000 if connection.vendor == "sqlite" else 500), 8
+    most = 2_000 if connection.vendor == "sqlite" else 500
+    RUNS, STEPS = in_full(most, otherwise=most // 10), 8
 
 
 class TestLedger:
