@@ -1,12 +1,15 @@
 """How much the long tests do: all of it in CI, a part where a person waits for them."""
 
 import os
+from typing import TypeVar
+
+Size = TypeVar("Size")
 
 # Empty, `full` as in CI, or `bench` for measurements that are worth quoting.
 SIZE = os.environ.get("PANEL_TEST_SIZE", "")
 
 
-def in_full(full: int, *, otherwise: int) -> int:
+def in_full(full: Size, *, otherwise: Size) -> Size:
     """Return the size of a test: the whole of it, or the part that does without being told."""
     return full if SIZE in ("full", "bench") else otherwise
 

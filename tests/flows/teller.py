@@ -1,7 +1,7 @@
 """Calls the use cases from a process of its own, as staff and holders would from theirs.
 
 `Teller` is the test's end; run as a module, this is the other end, inside an installation: one
-JSON line in, one JSON line out.
+JSON line in, one JSON line out. Another module may be that end, with functions of its own.
 """
 
 import json
@@ -19,9 +19,9 @@ from tests.flows.conftest import ROOT, Program
 class Teller:
     """To be used in a `with`; one call at a time."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, module: str = "tests.flows.teller") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.flows.teller"],
+            [sys.executable, "-m", module],
             cwd=ROOT,
             env=program.environment | {"DJANGO_SETTINGS_MODULE": "panel.settings"},
             stdin=subprocess.PIPE,
@@ -149,19 +149,20 @@ def _functions() -> dict[str, Callable[..., Any]]:
     return {name: value for name, value in locals().items() if callable(value)}
 
 
-def _answer() -> None:
+def answer(make_functions: Callable[[], dict[str, Callable[..., Any]]]) -> None:
+    """Be the other end: answer with these functions, which are made once Django is there."""
     import django
 
     django.setup()
-    functions = _functions()
+    functions = make_functions()
     for line in sys.stdin:
         function, given = json.loads(line)
         try:
-            answer = {"result": functions[function](**given)}
+            said = {"result": functions[function](**given)}
         except Exception as problem:  # noqa: BLE001  # told to the test, which then fails
-            answer = {"problem": f"{type(problem).__name__}: {problem}"}
-        print(json.dumps(answer, default=str), flush=True)
+            said = {"problem": f"{type(problem).__name__}: {problem}"}
+        print(json.dumps(said, default=str), flush=True)
 
 
 if __name__ == "__main__":
-    _answer()
+    answer(_functions)
