@@ -146,24 +146,28 @@ def states(program: Program) -> dict[str, int]:
     return {str(state): int(count) for state, count in counted}
 
 
-def carrier_took(program: Program) -> list[str]:
-    """The text of each part that the simulated carrier took, in the carrier's own words."""
+def carrier_log(program: Program) -> list[dict[str, Any]]:
+    """Each part that the simulated carrier was handed, in the carrier's own words."""
     port, secret = (
         (program.data / f"carrier.{name}").read_text().strip() for name in ("port", "secret")
     )
-    messages: list[str] = []
-    after = 0
+    submits: list[dict[str, Any]] = []
     while True:
+        after = submits[-1]["number"] if submits else 0
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/log?after={after}",
             headers={"Authorization": f"Bearer {secret}"},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
-            submits = json.load(answer)["submits"]
-        if not submits:
-            return messages
-        messages += [each["text"] for each in submits if each["id"]]
-        after = submits[-1]["number"]
+            page = json.load(answer)["submits"]
+        if not page:
+            return submits
+        submits += page
+
+
+def carrier_took(program: Program) -> list[str]:
+    """The text of each part that the simulated carrier took."""
+    return [each["text"] for each in carrier_log(program) if each["id"]]
 
 
 def checked(program: Program) -> tuple[int, list[str]]:
