@@ -18,6 +18,7 @@ class TestPeriod:
             "is_enabled": "on",
             "time_zone": account.time_zone,
             "home_country": "",
+            "unknown_outcome": "hold",
             "retention_days": "",
             "memberships-TOTAL_FORMS": "1",
             "memberships-INITIAL_FORMS": "1",
