@@ -2,19 +2,18 @@
 
 Each function is to be called in, or opens, one transaction together with whatever is bought.
 Locks are taken in one order, so that nobody waits for somebody who waits for him: first rows
-of API users, then purses, each in the order of their keys. A debit shares the row of its user
+of API users, then purses, each in the order of their keys; a submission has taken its
+idempotency key and its user's pace before. A debit shares the row of its user
 and never writes it; whoever switches a quota locks that row, but not its key, so that alerts
 and messages of other transactions can go on referring to it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection, transaction
-from django.db.models import F, Max, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -29,7 +28,7 @@ from sms_accounts.models import (
     User,
     Wallet,
 )
-from sms_accounts.models.fields import CreditsField, to_hundredths
+from sms_accounts.models.fields import to_hundredths
 
 Kind = LedgerEntry.Kind
 
@@ -85,7 +84,6 @@ def _move(wallet_id: int, credits: Decimal) -> _Moved | None:
 
 _WALLET = Wallet._meta.db_table
 _USER = ApiUser._meta.db_table
-_ENTRY = LedgerEntry._meta.db_table
 
 
 def _update(condition: str, parameters: list[int], credits: Decimal) -> _Moved | None:
@@ -335,61 +333,6 @@ def _lock_wallets(*wallet_ids: int) -> dict[int, Wallet]:
     """Lock purses in the order of their keys; return them by key, in that order."""
     locked = Wallet.objects.select_for_update(no_key=True).filter(pk__in=wallet_ids)
     return {wallet.pk: wallet for wallet in locked.order_by("pk")}
-
-
-def wrong_books(wallet_ids: Iterable[int] | None = None) -> list[tuple[int, Decimal, Decimal]]:
-    """Return (purse, what it holds, what its entries add up to) for each purse that is off."""
-    wallets = Wallet.objects.all()
-    if wallet_ids is not None:
-        wallets = wallets.filter(pk__in=wallet_ids)
-    added = Coalesce(
-        Sum("entries__credits", output_field=CreditsField()), 0, output_field=CreditsField()
-    )
-    return list(
-        wallets.annotate(added=added)
-        .exclude(credits=F("added"))
-        .order_by("pk")
-        .values_list("pk", "credits", "added")
-    )
-
-
-def one_sided() -> list[tuple[LedgerEntry.Kind, str, Decimal]]:
-    """Return (kind, account, sum) where movements between purses do not add up to nothing.
-
-    Quotas move within one account, transfers between two; for the latter there is no account.
-    """
-    quotas = (
-        LedgerEntry.objects.filter(kind=Kind.QUOTA)
-        .values_list("account__name")
-        .annotate(added=Sum("credits", output_field=CreditsField()))
-    )
-    transferred = LedgerEntry.objects.filter(kind=Kind.TRANSFER).aggregate(
-        added=Sum("credits", output_field=CreditsField())
-    )["added"]
-    found = [(Kind.QUOTA, name, added) for name, added in quotas.order_by("account__name") if added]
-    return [*found, (Kind.TRANSFER, "", transferred)] if transferred else found
-
-
-def is_append_only() -> bool:
-    """Return whether the database refuses to change or delete an entry.
-
-    The triggers are those of the table: a migration that makes the table anew, as many do on
-    SQLite, or a copy taken without them leaves them behind.
-    """
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT count(*) FROM pg_trigger WHERE tgname = 'ledger_entry_is_kept'"
-                " AND tgrelid = %s::regclass AND tgenabled <> 'D'",
-                [_ENTRY],
-            )
-            return bool(cursor.fetchone() == (1,))
-        cursor.execute(
-            "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
-            " AND name IN ('ledger_entry_is_never_changed', 'ledger_entry_is_never_deleted')",
-            [_ENTRY],
-        )
-        return bool(cursor.fetchone() == (2,))
 
 
 def _locked(api_user_id: int) -> ApiUser:

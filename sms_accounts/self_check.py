@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrOrPromise
 
-from sms_accounts import heartbeats, ledger
+from sms_accounts import books, heartbeats
 from sms_accounts.models import Heartbeat, LedgerEntry
 from sms_accounts.outboxes import OUTBOXES, Outbox
 
@@ -184,7 +184,7 @@ def _books() -> _Seen:
             wrong.add(wallet_id)
         expected[wallet_id] = balance - credits
     whole = _small_enough(expected)
-    wrong |= {wallet_id for wallet_id, _held, _added in ledger.wrong_books(whole)}
+    wrong |= {wallet_id for wallet_id, _held, _added in books.wrong_books(whole)}
     if wrong:
         told = ngettext("%d purse is wrong", "%d purses are wrong", len(wrong)) % len(wrong)
         return _Seen(

@@ -8,7 +8,7 @@ from django.core.cache import caches
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
-from sms_accounts import credentials, ledger
+from sms_accounts import books, credentials
 from tests import kept_entries
 
 # For tests that say what it means for them: `--hypothesis-profile=thorough`.
@@ -57,7 +57,7 @@ def right_books(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("transactional_db" if _is_transactional(request) else "db")
     yield
     if (used and not connection.in_atomic_block) or (used and not connection.needs_rollback):
-        assert ledger.wrong_books() == []
+        assert books.wrong_books() == []
 
 
 def _is_transactional(request: pytest.FixtureRequest) -> bool:

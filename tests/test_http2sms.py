@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from sms_accounts import credentials, ledger
+from sms_accounts import books, credentials
 from sms_accounts.endpoints.http2sms import http2sms
 from sms_accounts.models import Message, Submission
 from tests.factories import API_PASSWORD, MSISDN, make_api_user
@@ -360,4 +360,4 @@ class TestCost:
 
         user.wallet.refresh_from_db()
         assert user.wallet.credits == 199
-        assert ledger.wrong_books() == []
+        assert books.wrong_books() == []

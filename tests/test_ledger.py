@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from sms_accounts import accounts, alerts, api_users, ledger, submission
+from sms_accounts import accounts, alerts, api_users, books, ledger, submission
 from sms_accounts.models import Account, Activity, Alert, LedgerEntry, Wallet
 from tests.alerted import SMS, make_alerted
 from tests.factories import (
@@ -303,7 +303,7 @@ class TestEntries:
         account = make_account(credits=10)
         Wallet.objects.filter(pk=account.wallet_id).update(credits=11)
 
-        assert ledger.wrong_books() == [(account.wallet_id, Decimal(11), Decimal(10))]
+        assert books.wrong_books() == [(account.wallet_id, Decimal(11), Decimal(10))]
 
         Wallet.objects.filter(pk=account.wallet_id).update(credits=10)
 

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from sms_accounts import ledger, pace, submission
+from sms_accounts import books, ledger, pace, submission
 from sms_accounts.models import ApiUser, Message, Pace, Submission
 from tests.factories import make_account, make_api_user, make_order
 from tests.http2sms_calls import ask, get
@@ -122,7 +122,7 @@ def test_many_at_once_are_counted_one_by_one():
 
     assert outcomes.count(None) == 5
     assert Message.objects.count() == 5
-    assert ledger.wrong_books() == []
+    assert books.wrong_books() == []
 
 
 class TestAnswer:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import F, Sum
 
-from sms_accounts import api_users, ledger, submission
+from sms_accounts import api_users, books, ledger, submission
 from sms_accounts.models import Alert, LedgerEntry, Message, Submission, Wallet
 from tests.factories import make_account, make_api_user, make_order
 
@@ -53,7 +53,7 @@ class TestQuota:
         assert Message.objects.count() == Submission.objects.count() == 50
         assert Wallet.objects.get(pk=user.wallet_id).credits == 0
         assert Wallet.objects.get(pk=user.account.wallet_id).credits == 450
-        assert ledger.wrong_books() == []
+        assert books.wrong_books() == []
         assert Alert.objects.get().balance == 10
 
     def test_is_never_overshot_by_orders_of_several_prices(self):
@@ -67,7 +67,7 @@ class TestQuota:
         paid = Submission.objects.aggregate(paid=Sum("credits"))["paid"]
         assert Submission.objects.count() == sum(outcomes)
         assert Wallet.objects.get(pk=user.wallet_id).credits == 50 - paid
-        assert ledger.wrong_books() == []
+        assert books.wrong_books() == []
         assert Alert.objects.count() == 1
 
     def test_switched_while_many_send_loses_no_credit_and_charges_the_right_purse(self):
@@ -91,7 +91,7 @@ class TestQuota:
 
         assert sum(outcomes) == 150
         assert Wallet.objects.aggregate(left=Sum("credits"))["left"] == 1000 - 150
-        assert ledger.wrong_books() == []
+        assert books.wrong_books() == []
         debits = LedgerEntry.objects.filter(kind="debit")
         assert debits.count() == 150
         assert not debits.exclude(wallet=F("submission__wallet")).exists()

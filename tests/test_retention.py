@@ -12,7 +12,17 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sms_accounts import alerts, callbacks, delivery, ledger, reports, retention, submission, tasks
+from sms_accounts import (
+    alerts,
+    books,
+    callbacks,
+    delivery,
+    ledger,
+    reports,
+    retention,
+    submission,
+    tasks,
+)
 from sms_accounts.models import (
     FINAL,
     Account,
@@ -196,7 +206,7 @@ class TestWhatWasCleared:
         assert (message.state, message.ptt, message.credits) == (State.DELIVERED, 4, Decimal(1))
         assert list(MessageEvent.objects.values()) == events
         assert list(LedgerEntry.objects.values()) == entries
-        assert ledger.wrong_books() == []
+        assert books.wrong_books() == []
 
     def test_takes_a_late_report_as_a_note(self, carrier, user):
         message = make_message(user=user)

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sms_accounts import ledger, self_check
+from sms_accounts import books, ledger, self_check
 from sms_accounts.models import (
     Callback,
     DlrPost,
@@ -123,14 +123,14 @@ class TestBooks:
             ledger.top_up(large, Decimal(1), by=None, reason="x")
         ledger.top_up(small, Decimal(1), by=None, reason="x")
         summed = []
-        wrong_books = ledger.wrong_books
+        wrong_books = books.wrong_books
 
         def watched(chosen):
             summed.append(chosen)
             return wrong_books(chosen)
 
         with monkeypatch.context() as watching:
-            watching.setattr(ledger, "wrong_books", watched)
+            watching.setattr(books, "wrong_books", watched)
             figure = seen("books").figure
 
         assert summed == [[small.wallet_id]]

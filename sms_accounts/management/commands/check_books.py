@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from sms_accounts import ledger
+from sms_accounts import books
 from sms_accounts.management.commands._answers import all_or_nothing, answer
 from sms_accounts.models import LedgerEntry, Message, Submission, Wallet
 from sms_accounts.models.fields import CreditsField
@@ -53,7 +53,7 @@ def _difference(what: str, found: Decimal | str, expected: Decimal | str) -> dic
 
 
 def _purses() -> Iterable[dict[str, object]]:
-    wrong = ledger.wrong_books()
+    wrong = books.wrong_books()
     wallets = Wallet.objects.select_related("account", "quota_of__account").in_bulk(
         [wallet_id for wallet_id, _held, _added in wrong]
     )
@@ -100,11 +100,11 @@ def _refunds() -> Iterable[dict[str, object]]:
 
 
 def _one_sided() -> Iterable[dict[str, object]]:
-    for kind, account, added in ledger.one_sided():
+    for kind, account, added in books.one_sided():
         what = f"sum of quota entries of {account}" if account else f"sum of {kind} entries"
         yield _difference(what, added, Decimal("0.00"))
 
 
 def _protection() -> Iterable[dict[str, object]]:
-    if not ledger.is_append_only():
+    if not books.is_append_only():
         yield _difference("protection of ledger entries", "missing", "in place")
