@@ -145,7 +145,8 @@ CACHES = {
     "default": {
         "BACKEND": "panel.cache.RedisCache",
         "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "panel",
+        # Another installation may use the same server: its counts are not ours.
+        "KEY_PREFIX": hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:12],
         "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
     }
 }

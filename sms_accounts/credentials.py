@@ -88,7 +88,7 @@ def authenticate(claim: Claim) -> SignedIn:
         account=claim.account,
         login=claim.login,
         address=claim.address,
-        is_known=_is_known(user, claim.address),
+        is_known=_is_known(user, claim),
     ):
         which = _right_one(claim.password, hashes)
         if user is None or which is None:
@@ -131,17 +131,16 @@ def _right_one(password: str, hashes: Sequence[str]) -> int | None:
     return None
 
 
-def _is_known(user: ApiUser | None, address: Address) -> bool:
-    """Say whether this user has signed in from here lately, or the holder has named the place.
-
-    For nobody the database is asked all the same, since that takes time too.
-    """
+def _is_known(user: ApiUser | None, claim: Claim) -> bool:
+    """Say whether a user of the account has signed in from here lately, or the holder has named
+    the place for this one."""
     has_signed_in = AddressUse.objects.filter(
-        api_user_id=user.pk if user else 0,
-        address=str(address),
+        address=str(claim.address),
         accepted_at__gt=timezone.now() - KNOWN_FOR,
+        api_user__account__name=claim.account,
     ).exists()
-    return has_signed_in or (user is not None and bool(user.restrictions) and user.allows(address))
+    is_named = user is not None and bool(user.restrictions) and user.allows(claim.address)
+    return has_signed_in or is_named
 
 
 class _Remembered:

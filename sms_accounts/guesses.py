@@ -1,9 +1,10 @@
 """Counts wrong passwords of API users, and alone says who has to wait before the next try.
 
 Three counts stand against a guesser: those of its address, of the login that it tries, and of the
-whole installation. An address from which this user has signed in before, or which the holder has
-named in the restrictions, stands under none of them but has a count of its own: whoever guesses
-from elsewhere, from however many places, cannot lock the owner out. A try counts before its
+whole installation. An address from which a user of the account has signed in before, or which the
+holder has named in the restrictions, stands under none of them but has counts of its own: whoever
+guesses from elsewhere, from however many places, cannot lock the owner out, and one script with an
+old password does not stop the others beside it. A try counts before its
 password is looked at and is taken back when that was right, so that many at once are no way round.
 
 The counts are in the cache, and say nothing of whether an account or a login exists.
@@ -46,7 +47,8 @@ OF_ADDRESS = Limit(name="address", most=20, span=timedelta(minutes=10))
 OF_LOGIN = Limit(name="login", most=50, span=timedelta(minutes=10))
 # What the slow hash may take of the processors, however many addresses and logins are tried.
 OF_ALL = Limit(name="all", most=300, span=timedelta(minutes=1))
-OF_KNOWN_ADDRESS = Limit(name="known", most=60, span=timedelta(minutes=10))
+OF_KNOWN_LOGIN = Limit(name="known-login", most=60, span=timedelta(minutes=10))
+OF_KNOWN_ADDRESS = Limit(name="known-address", most=300, span=timedelta(minutes=10))
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def counted(*, account: str, login: str, address: Address, is_known: bool) -> It
     place = _place(address)
     who = f"{account}/{login}"
     limits = (
-        {OF_KNOWN_ADDRESS: f"{who} {place}"}
+        {OF_KNOWN_LOGIN: f"{who} {place}", OF_KNOWN_ADDRESS: f"{account} {place}"}
         if is_known
         else {OF_ADDRESS: place, OF_LOGIN: who, OF_ALL: ""}
     )

@@ -11,7 +11,7 @@ import time_machine
 from django.utils import timezone
 
 from sms_accounts import credentials, guesses
-from tests.factories import API_PASSWORD, make_api_user
+from tests.factories import API_PASSWORD, make_account, make_api_user
 from tests.races import at_once
 from tests.sign_ins import WRONG, note_call, sign_in, slow_hashes
 
@@ -102,11 +102,40 @@ class TestGuesser:
     def test_at_a_known_address_is_stopped_too(self):
         user = make_api_user()
         note_call(user, "192.0.2.9")
-        most = guesses.OF_KNOWN_ADDRESS.most
+        most = guesses.OF_KNOWN_LOGIN.most
 
         outcomes = self.tries(user, most + 5, address="192.0.2.9")
 
         assert outcomes == ["checked"] * most + ["refused"] * 5
+
+    def test_of_many_logins_at_a_known_address_is_stopped_too(self, monkeypatch):
+        few = replace(guesses.OF_KNOWN_ADDRESS, most=25)
+        monkeypatch.setattr(guesses, "OF_KNOWN_ADDRESS", few)
+        account = make_account()
+        users = [make_api_user(account=account) for _ in range(3)]
+        note_call(users[0], "192.0.2.9")
+
+        outcomes = [
+            outcome for user in users for outcome in self.tries(user, 10, address="192.0.2.9")
+        ]
+
+        assert outcomes.count("checked") == 25
+
+    def test_by_an_old_script_does_not_stop_the_others_beside_it(self):
+        account = make_account()
+        old, busy, new = (make_api_user(account=account) for _ in range(3))
+        note_call(busy, "192.0.2.9")
+        self.tries(old, guesses.OF_ADDRESS.most + 5, address="192.0.2.9")
+
+        assert sign_in(account.name, new.login, API_PASSWORD, address="192.0.2.9") == new
+
+    def test_does_not_know_an_address_by_another_account(self):
+        user, other = make_api_user(), make_api_user()
+        note_call(other, "192.0.2.9")
+
+        outcomes = self.tries(user, guesses.OF_ADDRESS.most + 5, address="192.0.2.9")
+
+        assert outcomes.count("checked") == guesses.OF_ADDRESS.most
 
     def test_does_not_stop_a_remembered_password(self):
         user = make_api_user()

@@ -77,7 +77,8 @@ def test_the_guide_names_the_values_of_a_callback_that_its_page_names():
         f"| {idempotency.LONGEST} characters, kept for 24 hours | status 202 |",
         f"| {guesses.OF_ADDRESS.most} in 10 minutes from an address, {guesses.OF_LOGIN.most} for "
         f"a login, {guesses.OF_ALL.most} a minute in all |",
-        f"{guesses.OF_KNOWN_ADDRESS.most} in 10 minutes",
+        f"in 10 minutes {guesses.OF_KNOWN_LOGIN.most} for a login and "
+        f"{guesses.OF_KNOWN_ADDRESS.most} in all",
     ],
 )
 def test_the_guide_has_the_limits_of_the_program(limit):

@@ -196,6 +196,7 @@ class AddressUse(models.Model):
         ]
         indexes = [
             models.Index(fields=["api_user", "-accepted_at"], name="last_use_of_api_user"),
+            models.Index(fields=["address"], name="uses_of_address"),
             models.Index(fields=["accepted_at", "id"], name="address_uses_by_age"),
         ]
 
