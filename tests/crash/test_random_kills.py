@@ -267,4 +267,4 @@ def unexplained_tracebacks(output: str) -> list[str]:
         for lines in said.values()
         for block in "\n".join(lines).split("Traceback (most recent call last)")[1:]
     ]
-    return [block for block in blocks if not re.search(r"\b(redis|kombu)\.exceptions\.", block)]
+    return [block for block in blocks if not re.search(r"/(redis|kombu)/|\b(redis|kombu)\.", block)]
