@@ -1,11 +1,10 @@
 """Alone moves credits: every change of a purse is one conditional UPDATE with its entry.
 
 Each function is to be called in, or opens, one transaction together with whatever is bought.
-Locks are taken in one order, so that nobody waits for somebody who waits for him: first rows
-of API users, then purses, each in the order of their keys; a submission has taken its
-idempotency key and its user's pace before. A debit shares the row of its user
-and never writes it; whoever switches a quota locks that row, but not its key, so that alerts
-and messages of other transactions can go on referring to it.
+Locks are taken in one order, so that nobody waits for somebody who waits for him: what a
+submission is judged by (its key, its user's pace), rows of API users, then purses, each in the
+order of their keys. A debit shares the row of its user and never writes it; whoever switches a
+quota locks that row, but not its key, so that others can go on referring to it.
 """
 
 from dataclasses import dataclass
