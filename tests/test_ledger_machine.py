@@ -24,7 +24,7 @@ else:
     # On PostgreSQL each statement is a journey to the server, and what it alone decides is who
     # comes first of several: the races test that.
     most = 2_000 if connection.vendor == "sqlite" else 500
-    RUNS, STEPS = in_full(most, otherwise=most // 10), 8
+    RUNS, STEPS = in_full(most, otherwise=most // 20), 8
 
 
 class TestLedger:

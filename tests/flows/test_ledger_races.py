@@ -25,7 +25,7 @@ from tests.sizes import in_full
 
 pytestmark = pytest.mark.whole_program
 
-ROUNDS, CALLS = in_full(50, otherwise=5), 64
+ROUNDS, CALLS = in_full(50, otherwise=3), 64
 PASSWORD, SENDER = "Secret1234", "Example"
 DELIVERED, REFUSED = "33639980004", "33639985023"
 TEXTS = {1: "Hello", 2: "x" * 161, 3: "x" * 307}
