@@ -20,7 +20,7 @@ from tests.sizes import in_full
 
 pytestmark = pytest.mark.whole_program
 
-REQUESTS = in_full(20_000, otherwise=2_000)
+REQUESTS = in_full(20_000, otherwise=4_000)
 AT_ONCE = 8
 SEED = int(os.environ.get("FUZZ_SEED", "20261124"))
 
