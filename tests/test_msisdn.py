@@ -1,5 +1,8 @@
 """Numbers as clients write them."""
 
+import random
+
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +103,51 @@ class TestCountryOf:
     )
     def test_is_that_of_the_number(self, number, country):
         assert msisdn.country_of(number) == country
+
+
+def of_library(digits: str) -> str | None:
+    """What libphonenumber makes of digits, without our short cut."""
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+
+
+class TestShortCut:
+    """What is written out already is not parsed, and must come out as if it were."""
+
+    CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+
+    def numbers(self) -> list[str]:
+        draw = random.Random(7)  # noqa: S311
+        return [
+            f"{draw.choice(self.CODES)}{draw.randrange(10 ** draw.randrange(3, 12))}"
+            for _ in range(20_000)
+        ]
+
+    def test_agrees_with_the_library_on_numbers_of_every_country(self):
+        differing = [
+            digits
+            for digits in self.numbers()
+            if msisdn._is_plain(digits) and of_library(digits) != digits
+        ]
+
+        assert differing == []
+
+    def test_is_taken_by_the_ordinary_numbers_of_a_country(self):
+        assert all(map(msisdn._is_plain, ["33639980004", "32470123456", "12025550123"]))
+
+    def test_knows_the_country_as_the_library_does(self):
+        valid = [digits for digits in self.numbers()[:5000] if of_library(digits) == digits]
+
+        differing = [
+            digits
+            for digits in valid
+            if msisdn.country_of(digits)
+            != (phonenumbers.region_code_for_number(phonenumbers.parse(f"+{digits}")) or "")
+        ]
+
+        assert differing == []
