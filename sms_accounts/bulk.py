@@ -1,0 +1,161 @@
+"""Stores many rows by one statement, and sends several statements to the database in one go.
+
+Django's own way makes an object of each row, asks every field about every value and waits for each
+statement: where rows come thousands a second that is most of the work.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import psycopg
+from django.db import connection, models
+
+from sms_accounts.models.fields import CreditsField, to_hundredths
+
+Rows = list[tuple[Any, ...]]
+Convert = Callable[[Any], Any]
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Send the statements of the body at once, and wait for them at its end or for an answer."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
+def ask(sql: str, parameters: Sequence[Any]) -> Callable[[], Rows]:
+    """Run a statement, and return what waits for its rows."""
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            rows: Rows = cursor.fetchall()
+        return lambda: rows
+    asked = _execute(sql, parameters)
+
+    def wait() -> Rows:
+        with connection.wrap_database_errors:
+            return asked.fetchall()
+
+    return wait
+
+
+def _execute(sql: str, parameters: Sequence[Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
+    # Django's cursor writes the values into the statement, and each one is planned anew.
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return psycopg.Cursor(connection.connection).execute(sql.encode(), parameters)
+
+
+class Table:
+    """The table of a model, and which of its columns rows are given for; the others are as new."""
+
+    def __init__(self, model: type[models.Model], *given: str) -> None:
+        self._model = model
+        self._names = given
+        self._table = model._meta.db_table
+
+    def next_ids(self, count: int) -> Callable[[], list[int]]:
+        """Reserve keys for rows that are to come; return what waits for them, in rising order."""
+        if connection.vendor == "postgresql":
+            asked = ask(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+                (self._table, count),
+            )
+            return lambda: [key for (key,) in asked()]
+        # Whoever asks is in a transaction, and SQLite lets one at a time write.
+        last = ask("SELECT seq FROM sqlite_sequence WHERE name = %s", (self._table,))()
+        first = last[0][0] + 1 if last else 1
+        return lambda: list(range(first, first + count))
+
+    def insert(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Store rows, whose values stand in the order of the columns given."""
+        converts = self._converts
+        stored = [
+            [convert(value) for convert, value in zip(converts, row, strict=True)] for row in rows
+        ]
+        if not stored:
+            return
+        if connection.vendor == "postgresql":
+            names = self._json_names
+            told = [dict(zip(names, row, strict=True)) for row in stored]
+            _execute(self._insert_all, (*self._others, json.dumps(told)))
+            return
+        with connection.cursor() as cursor:
+            cursor.executemany(self._insert_one, [(*row, *self._others) for row in stored])
+
+    # What is to be told of the columns, and how, is found out once: models do not change.
+
+    @cached_property
+    def _fields(self) -> "list[models.Field[Any, Any]]":
+        fields = {field.attname: field for field in self._model._meta.concrete_fields}
+        return [fields[name] for name in self._names]
+
+    @cached_property
+    def _other_fields(self) -> "list[models.Field[Any, Any]]":
+        return [
+            field
+            for field in self._model._meta.concrete_fields
+            if field not in self._fields and not field.primary_key and not field.null
+        ]
+
+    @cached_property
+    def _converts(self) -> list[Convert]:
+        return [_conversion(field) for field in self._fields]
+
+    @cached_property
+    def _others(self) -> list[Any]:
+        return [_conversion(field)(field.get_default()) for field in self._other_fields]
+
+    @cached_property
+    def _json_names(self) -> list[str]:
+        return [f"c{number}" for number in range(len(self._fields))]
+
+    @cached_property
+    def _columns(self) -> str:
+        fields = (*self._fields, *self._other_fields)
+        return ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+
+    @cached_property
+    def _insert_all(self) -> str:
+        types = ", ".join(
+            f"{name} {field.db_type(connection)}"
+            for name, field in zip(self._json_names, self._fields, strict=True)
+        )
+        others = "".join(f", %s::{field.db_type(connection)}" for field in self._other_fields)
+        return (
+            f"INSERT INTO {self._table} ({self._columns})"  # noqa: S608  # no outside text in it
+            f" SELECT given.*{others} FROM json_to_recordset(%s::json) AS given ({types})"
+        )
+
+    @cached_property
+    def _insert_one(self) -> str:
+        places = ", ".join(["%s"] * (len(self._fields) + len(self._other_fields)))
+        return f"INSERT INTO {self._table} ({self._columns}) VALUES ({places})"  # noqa: S608
+
+
+def _conversion(field: "models.Field[Any, Any]") -> Convert:
+    if isinstance(field, CreditsField):
+        return to_hundredths
+    if isinstance(field, models.JSONField):
+        return json.dumps
+    if isinstance(field, models.DateTimeField):
+        if connection.vendor == "postgresql":
+            return _iso_time
+        return connection.ops.adapt_datetimefield_value
+    return _as_it_is
+
+
+def _iso_time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

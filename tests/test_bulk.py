@@ -1,0 +1,120 @@
+"""Rows that are stored at once are as if Django had stored them one by one."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from sms_accounts.bulk import Table, together
+from sms_accounts.models import IdempotencyKey, Message, Submission
+from tests.factories import make_api_user, make_submission
+
+pytestmark = pytest.mark.django_db
+
+AT = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
+TABLE = Table(
+    Message, "id", "account_id", "submission_id", "msisdn", "credits", "state", "due_at",
+    "state_since",
+)  # fmt: skip
+
+
+@pytest.fixture
+def submission():
+    return make_submission(make_api_user())
+
+
+def row(submission: Submission, key: int, *, msisdn: str = "33639980004") -> tuple[object, ...]:
+    account = submission.account_id
+    return (key, account, submission.pk, msisdn, Decimal("1.25"), "queued", AT, AT)
+
+
+def fields(message: Message) -> dict[str, object]:
+    return {
+        field.attname: getattr(message, field.attname)
+        for field in Message._meta.concrete_fields
+        if field.attname != "id"
+    }
+
+
+def test_the_rows_are_those_of_django(submission):
+    usual = Message.objects.create(
+        account=submission.account,
+        submission=submission,
+        msisdn="33639980004",
+        credits=Decimal("1.25"),
+        due_at=AT,
+        state_since=AT,
+    )
+    usual.refresh_from_db()
+
+    with transaction.atomic():
+        [key] = TABLE.next_ids(1)()
+        TABLE.insert([row(submission, key)])
+
+    assert fields(Message.objects.get(pk=key)) == fields(usual)
+
+
+def test_texts_come_back_as_they_were(submission):
+    texts = ["€ [x] \\ \n\t'\"", "日本 \U0001f600", "{},\\N"]
+    table = Table(
+        Submission, "id", "account_id", "api_user_id", "wallet_id", "channel", "sender", "text",
+        "coding", "parts", "tag", "credits", "address", "created_at",
+    )  # fmt: skip
+
+    with transaction.atomic():
+        keys = table.next_ids(len(texts))()
+        table.insert(
+            (
+                key, submission.account_id, submission.api_user_id, submission.wallet_id,
+                "http2sms", "Example", text, "gsm7", 1, "", 1, "2001:db8::1", AT,
+            )
+            for key, text in zip(keys, texts, strict=True)
+        )  # fmt: skip
+
+    stored = Submission.objects.in_bulk(keys)
+    assert [stored[key].text for key in keys] == texts
+    assert stored[keys[0]].address == "2001:db8::1"
+    assert stored[keys[0]].created_at == AT
+
+
+def test_json_comes_back_as_it_was(submission):
+    table = Table(
+        IdempotencyKey, "api_user_id", "key", "fingerprint", "submission_id", "invalid",
+        "created_at",
+    )  # fmt: skip
+
+    table.insert([(submission.api_user_id, "k", "f", submission.pk, ["06", 'é"'], AT)])
+
+    assert IdempotencyKey.objects.get().invalid == ["06", 'é"']
+
+
+def test_keys_are_never_given_twice_and_rise(submission):
+    with transaction.atomic():
+        first = TABLE.next_ids(3)()
+        TABLE.insert(row(submission, key) for key in first)
+        second = TABLE.next_ids(2)()
+        TABLE.insert(row(submission, key) for key in second)
+
+    later = Message.objects.create(
+        account=submission.account, submission=submission, msisdn="1", credits=1,
+        due_at=AT, state_since=AT,
+    )  # fmt: skip
+    assert [*first, *second, later.pk] == sorted({*first, *second, later.pk})
+
+
+def test_nothing_is_stored_where_the_transaction_fails(submission):
+    def store_one_twice() -> None:
+        with transaction.atomic(), together():
+            [key] = TABLE.next_ids(1)()
+            TABLE.insert([row(submission, key), row(submission, key)])
+
+    with pytest.raises(IntegrityError):
+        store_one_twice()
+
+    assert not Message.objects.exists()
+
+
+def test_of_no_rows_nothing_is_asked(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        TABLE.insert([])
