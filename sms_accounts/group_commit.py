@@ -1,0 +1,151 @@
+"""Lets callers that have something to store at the same time do it in one transaction.
+
+Nobody waits for company: what comes while nothing is being stored goes at once, alone. What comes
+meanwhile is stored together as soon as that is done.
+"""
+
+import asyncio
+import copy
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+MOST_AT_ONCE = 200
+# After a rest like this nobody knows whether the connection to the database is still there.
+_REST = timedelta(seconds=1)
+
+
+class _Waiting(Generic[Item, Outcome]):
+    """One item on its way, and what is to be called when something has come of it."""
+
+    __slots__ = ("_failure", "_outcome", "done", "item")
+
+    def __init__(self, item: Item, done: Callable[[], object]) -> None:
+        self.item = item
+        self.done = done
+        self._outcome: list[Outcome] = []
+        self._failure: BaseException | None = None
+
+    def end(self, outcome: Outcome) -> None:
+        self._outcome.append(outcome)
+
+    def fail(self, failure: BaseException) -> None:
+        self._failure = failure
+
+    def result(self) -> Outcome:
+        if self._failure is not None:
+            # Each who waited raises an exception of his own.
+            raise copy.copy(self._failure)
+        return self._outcome[0]
+
+
+class Group(Generic[Item, Outcome]):
+    """Stores what several callers bring at once by one call of a function."""
+
+    def __init__(self, store: Callable[[Sequence[Item]], Sequence[Outcome]]) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._queue: list[_Waiting[Item, Outcome]] = []
+        self._is_storing = False
+        self._stored_at = 0.0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
+
+    def take(self, item: Item) -> Outcome:
+        """Return what came of an item, once it is stored; raise what its storing raised.
+
+        An item that comes alone is stored by the thread that brings it.
+        """
+        stored = threading.Lock()
+        stored.acquire()
+        mine = _Waiting[Item, Outcome](item, stored.release)
+        if self._is_first(mine) and self._store_some():
+            self._thread.submit(self._store_all)
+        stored.acquire()
+        return mine.result()
+
+    async def take_from(self, item: Item, outbox: "Outbox") -> Outcome:
+        """Do what `take` does for a coroutine; the storing is done by a thread of its own."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        mine = _Waiting[Item, Outcome](item, lambda: outbox.put(stored))
+        if self._is_first(mine):
+            self._thread.submit(self._store_all)
+        await stored
+        return mine.result()
+
+    def _is_first(self, mine: _Waiting[Item, Outcome]) -> bool:
+        with self._lock:
+            self._queue.append(mine)
+            is_first = not self._is_storing
+            self._is_storing = True
+        return is_first
+
+    def _store_all(self) -> None:
+        if self._stored_at < time.monotonic() - _REST.total_seconds():
+            close_old_connections()
+        while self._store_some():
+            pass
+        self._stored_at = time.monotonic()
+
+    def _store_some(self) -> bool:
+        """Store what waits just now; return whether more has come meanwhile."""
+        with self._lock:
+            together = self._queue[:MOST_AT_ONCE]
+            del self._queue[:MOST_AT_ONCE]
+        try:
+            self._store_together(together)
+        finally:
+            for one in together:
+                one.done()
+            with self._lock:
+                self._is_storing = bool(self._queue)
+        return self._is_storing
+
+    def _store_together(self, together: Sequence[_Waiting[Item, Outcome]]) -> None:
+        try:
+            outcomes = self._store([one.item for one in together])
+        except (OperationalError, InterfaceError) as away:
+            close_old_connections()
+            for one in together:
+                one.fail(away)
+        except Exception as failure:  # noqa: BLE001  # raised by whoever brought the item
+            if len(together) == 1:
+                together[0].fail(failure)
+                return
+            # What is wrong with one of them is not to be the trouble of the others.
+            for one in together:
+                self._store_together([one])
+        except BaseException as ending:
+            for one in together:
+                one.fail(ending)
+            raise
+        else:
+            for one, outcome in zip(together, outcomes, strict=True):
+                one.end(outcome)
+
+
+class Outbox:
+    """Brings what a thread has done back to an event loop: once for all that came together."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._done: list[asyncio.Future[None]] = []
+
+    def put(self, future: "asyncio.Future[None]") -> None:
+        self._done.append(future)
+        if len(self._done) == 1:
+            self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        done, self._done = self._done, []
+        for future in done:
+            # Whoever waited may have gone away.
+            if not future.done():
+                future.set_result(None)
