@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 from django.contrib.auth import hashers
 
-from sms_accounts import api_users, credentials
+from sms_accounts import address_uses, callers, credentials
 from sms_accounts.models import AddressUse, ApiUser
 
 # Where nobody has signed in from.
@@ -27,6 +27,13 @@ def sign_in(account: str, login: str, password: str, *, address: str = ADDRESS) 
         return None
 
 
+def remembered(user: ApiUser) -> callers.Caller:
+    """Let this process know a user, as after a call of it."""
+    known = callers.read(user.account.name, user.login)
+    assert known is not None
+    return callers.remember(known)
+
+
 def note_call(
     user: ApiUser,
     address: str,
@@ -37,8 +44,8 @@ def note_call(
     with_former_password: bool = False,
 ) -> None:
     """A call with the right password, as http2sms notes it."""
-    api_users.note_call(
-        credentials.SignedIn(user, with_former_password),
+    address_uses.note(
+        credentials.SignedIn(remembered(user), with_former_password),
         ipaddress.ip_address(address),
         method=method,
         accepted=accepted,

@@ -86,6 +86,8 @@ class Account(models.Model):
         ),
     )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
+    # The database counts each change of the row, and of the account's senders; see `callers.py`.
+    revision = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     objects = AccountQuerySet.as_manager()
 

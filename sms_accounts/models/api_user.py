@@ -102,6 +102,8 @@ class ApiUser(models.Model):
 
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
+    # The database counts each change of the row; see `callers.py`.
+    revision = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     objects = ApiUserQuerySet.as_manager()
 

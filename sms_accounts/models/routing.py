@@ -1,7 +1,5 @@
 """What a message may carry as its sender, and what its destination costs."""
 
-from collections.abc import Iterable
-
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -47,21 +45,6 @@ class Sender(models.Model):
         return self.name
 
 
-class RateQuerySet(models.QuerySet["Rate"]):
-    def for_msisdns(self, msisdns: Iterable[str]) -> dict[str, "Rate"]:
-        """Return the rate with the longest matching prefix for each number that has one."""
-        wanted = list(msisdns)
-        prefixes = {msisdn[:length] for msisdn in wanted for length in range(len(msisdn) + 1)}
-        known = {rate.prefix: rate for rate in self.filter(prefix__in=prefixes)}
-        found = {}
-        for msisdn in wanted:
-            for length in range(len(msisdn), -1, -1):
-                if rate := known.get(msisdn[:length]):
-                    found[msisdn] = rate
-                    break
-        return found
-
-
 class Rate(models.Model):
     """Credits for one part to the numbers that begin with a prefix; the longest one wins."""
 
@@ -75,8 +58,6 @@ class Rate(models.Model):
     )
     credits = CreditsField(_("credits a part"))
     description = models.CharField(_("description"), max_length=100, blank=True)
-
-    objects = RateQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("rate")

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from sms_accounts import http2sms, programs
+from sms_accounts import http2sms, price_list, programs
 from sms_accounts.forms.connect import TEST_NUMBERS, ChooseForm, TryForm
-from sms_accounts.models import Account, ApiUser, Rate, Sender
+from sms_accounts.models import Account, ApiUser, Sender
 from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import (
     header,
@@ -111,12 +111,12 @@ def _try_form(
 
 
 def _cost() -> str:
-    rates = Rate.objects.for_msisdns(TEST_NUMBERS).values()
-    if not rates:
+    credits = price_list.credits_a_part(TEST_NUMBERS).values()
+    if not credits:
         return _("No rate covers these numbers: http2sms will refuse them.")
     return _(
         "Nobody is ever reached there. Charged like any message: %(credits)s credits a part."
-    ) % {"credits": shown_credits(max(rate.credits for rate in rates))}
+    ) % {"credits": shown_credits(max(credits))}
 
 
 def _calls(account: Account, offer: _Offer) -> dict[str, object]:
