@@ -10,13 +10,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from sms_accounts import activity, credentials, ledger
-from sms_accounts.credentials import SignedIn
-from sms_accounts.models import Account, AddressUse, Alert, ApiUser, Callback, User, Wallet
-from sms_accounts.models.api_user import Address
+from sms_accounts.models import Account, Alert, ApiUser, Callback, User, Wallet
 
 
 class LoginTaken(Exception):
@@ -298,47 +296,6 @@ def delete(user: ApiUser, *, by: User | None) -> Decimal:
             by, "API user deleted", user, before={"login": user.login, "credits": str(held)}
         )
     return held
-
-
-def note_call(
-    signed_in: SignedIn,
-    address: Address,
-    *,
-    method: AddressUse.Method,
-    accepted: bool,
-    is_inside: bool,
-) -> None:
-    """Remember that somebody with the right password called from an address.
-
-    `is_inside` says whether the restrictions name the address. What is as it was a minute ago
-    is not stored again, since it only says "lately"; each call from outside counts.
-    """
-    user, now = signed_in.user, timezone.now()
-    changes: dict[str, object] = {}
-    if accepted:
-        changes |= {
-            "accepted_at": now,
-            "method": method,
-            "with_former_password": signed_in.with_former_password,
-        }
-    rows = AddressUse.objects.filter(api_user=user, address=str(address))
-    if (
-        is_inside
-        and rows.filter(
-            accepted_at__gt=now - timedelta(minutes=1),
-            method=method,
-            with_former_password=signed_in.with_former_password,
-        ).exists()
-    ):
-        return
-    counted = "observations" if accepted else "refusals"
-    outside = {"observed_at" if accepted else "refused_at": now} if not is_inside else {}
-    if rows.update(**changes, **outside, **({counted: F(counted) + 1} if outside else {})):
-        return
-    first = AddressUse(api_user=user, address=str(address), **changes, **outside)
-    if outside:
-        setattr(first, counted, 1)
-    AddressUse.objects.bulk_create([first], ignore_conflicts=True)
 
 
 def _locked(user: ApiUser) -> ApiUser:

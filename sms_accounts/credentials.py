@@ -1,6 +1,5 @@
 """Passwords of API users: made, hashed, checked, and right ones remembered for a short time."""
 
-import hmac
 import re
 import secrets
 import string
@@ -10,13 +9,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from hashlib import blake2b
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.utils import timezone
 
-from sms_accounts import guesses
+from sms_accounts import callers, guesses
+from sms_accounts.callers import Caller
 from sms_accounts.models import AddressUse, ApiUser
 from sms_accounts.models.api_user import Address
 
@@ -63,12 +64,29 @@ class Claim:
 class SignedIn:
     """Whose credentials a claim had, and whether by the password before the present one."""
 
-    user: ApiUser
+    caller: Caller
     with_former_password: bool = False
+
+    @property
+    def user(self) -> ApiUser:
+        return self.caller.user
 
 
 class WrongCredentials(Exception):
     """No user who may send has these credentials, whatever was wrong with them."""
+
+
+def remembered(claim: Claim) -> SignedIn | None:
+    """Return whose credentials these were a short time ago, without asking the database.
+
+    None means nothing: `authenticate` knows. What follows from the rest has to be confirmed by
+    the revisions of the caller, see `callers.py`.
+    """
+    caller = callers.remembered(claim.account, claim.login)
+    if caller is None:
+        return None
+    which = _known_one(caller.user, _working_hashes(caller.user), claim.password)
+    return None if which is None else SignedIn(caller, bool(which))
 
 
 def authenticate(claim: Claim) -> SignedIn:
@@ -79,33 +97,21 @@ def authenticate(claim: Claim) -> SignedIn:
     slow hash is computed as often, for nobody too: the time that the answer takes does not
     tell an unknown account, an unknown login, a wrong password and a disabled user apart.
     """
-    user = _named(claim)
+    user = callers.read(claim.account, claim.login)
     hashes = _working_hashes(user)
-    for with_former, stored in enumerate(hashes):
-        if user is not None and _remembered.knows(user, stored, claim.password):
-            return SignedIn(user, bool(with_former))
-    with guesses.counted(
-        account=claim.account,
-        login=claim.login,
-        address=claim.address,
-        is_known=_is_known(user, claim),
-    ):
-        which = _right_one(claim.password, hashes)
-        if user is None or which is None:
-            raise WrongCredentials
-    _remembered.remember(user, hashes[which], claim.password)
-    return SignedIn(user, bool(which))
-
-
-def _named(claim: Claim) -> ApiUser | None:
-    # PostgreSQL cannot even be asked for a NUL; nobody has an empty login.
-    login = "" if "\0" in claim.login else claim.login
-    return (
-        ApiUser.objects.present()
-        .select_related("account", "wallet")
-        .filter(account__name=claim.account, login=login)
-        .first()
-    )
+    which = _known_one(user, hashes, claim.password)
+    if user is None or which is None:
+        with guesses.counted(
+            account=claim.account,
+            login=claim.login,
+            address=claim.address,
+            is_known=_is_known(user, claim),
+        ):
+            which = _right_one(claim.password, hashes)
+            if user is None or which is None:
+                raise WrongCredentials
+        _remembered.remember(user, hashes[which], claim.password)
+    return SignedIn(callers.remember(user), bool(which))
 
 
 def _working_hashes(user: ApiUser | None) -> list[str]:
@@ -115,6 +121,15 @@ def _working_hashes(user: ApiUser | None) -> list[str]:
     if user.has_former_password(timezone.now()):
         return [user.password, user.former_password]
     return [user.password]
+
+
+def _known_one(user: ApiUser | None, hashes: Sequence[str], password: str) -> int | None:
+    """Return which of the hashes is that of a password that was right a short time ago."""
+    if user is not None:
+        for number, stored in enumerate(hashes):
+            if _remembered.knows(user, stored, password):
+                return number
+    return None
 
 
 def _right_one(password: str, hashes: Sequence[str]) -> int | None:
@@ -174,13 +189,19 @@ _remembered = _Remembered()
 def forget_all() -> None:
     """Forget every remembered credential of this process (tests begin with that)."""
     _remembered.clear()
+    callers.forget_all()
 
 
 def _digest(user: ApiUser, stored: str, password: str) -> bytes:
-    # The stored hash is part of the key: a changed password is another entry, in every
-    # process at once.
-    key = hmac.digest(settings.SECRET_KEY.encode(), stored.encode(), "sha256")
-    return blake2b(f"{user.pk}:{password}".encode(errors="replace"), key=key).digest()
+    # The stored hash is part of it: a changed password is another entry, in every process at
+    # once. No part can hold the character between them.
+    told = f"{user.pk}\0{stored}\0{password}".encode(errors="replace")
+    return blake2b(told, key=_key(settings.SECRET_KEY)).digest()
+
+
+@cache
+def _key(secret: str) -> bytes:
+    return blake2b(secret.encode(), person=b"remembered").digest()
 
 
 _stand_in: list[str] = []

@@ -1,13 +1,14 @@
 """Knows a call that is repeated: alone reads and writes the keys that callers chose."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from sms_accounts.models import ApiUser, IdempotencyKey, Submission
+from sms_accounts.models import ApiUser, IdempotencyKey
 
 KEPT = timedelta(hours=24)
 LONGEST = 255
@@ -36,24 +37,60 @@ def find(user: ApiUser, key: str, *, fingerprint: str, now: datetime) -> Idempot
     return found
 
 
-def keep(
-    submission: Submission, user: ApiUser, key: str, *, fingerprint: str, invalid: tuple[str, ...]
-) -> None:
-    """Store the key of a submission, to be called before anything is paid for it.
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A key, and the submission that it is to stand for."""
 
-    A second call with the same key waits here for the transaction of the first. Raises
-    IntegrityError if that one goes through.
+    submission_id: int
+    api_user_id: int
+    key: str
+    fingerprint: str
+    invalid: tuple[str, ...]
+    at: datetime
+
+
+def keep(keys: Iterable[Kept]) -> list[int]:
+    """Store keys, to be called before anything is paid for their submissions.
+
+    Returns the submissions whose keys stand for another one already. Whoever comes with the
+    same key waits here for the end of this transaction.
     """
-    now = submission.created_at
-    IdempotencyKey.objects.filter(api_user=user, key=key, created_at__lte=now - KEPT).delete()
-    IdempotencyKey.objects.create(
-        api_user=user,
-        key=key,
-        fingerprint=fingerprint,
-        submission=submission,
-        invalid=list(invalid),
-        created_at=now,
+    # In one order, so that two who have several keys in common do not wait for each other.
+    ordered = sorted(keys, key=lambda kept: (kept.api_user_id, kept.key))
+    if not ordered:
+        return []
+    IdempotencyKey.objects.filter(
+        api_user_id__in={kept.api_user_id for kept in ordered},
+        key__in={kept.key for kept in ordered},
+        created_at__lte=max(kept.at for kept in ordered) - KEPT,
+    ).delete()
+    IdempotencyKey.objects.bulk_create(
+        [
+            IdempotencyKey(
+                api_user_id=kept.api_user_id,
+                key=kept.key,
+                fingerprint=kept.fingerprint,
+                submission_id=kept.submission_id,
+                invalid=list(kept.invalid),
+                created_at=kept.at,
+            )
+            for kept in ordered
+        ],
+        ignore_conflicts=True,
     )
+    submissions = [kept.submission_id for kept in ordered]
+    stored = set(
+        IdempotencyKey.objects.filter(submission_id__in=submissions).values_list(
+            "submission_id", flat=True
+        )
+    )
+    return [submission_id for submission_id in submissions if submission_id not in stored]
+
+
+def drop(submissions: Iterable[int]) -> None:
+    """Forget the keys of submissions that were not stored after all."""
+    if unpaid := list(submissions):
+        IdempotencyKey.objects.filter(submission_id__in=unpaid).delete()
 
 
 def purge() -> int:

@@ -1,21 +1,24 @@
 """Alone moves credits: every change of a purse is one conditional UPDATE with its entry.
 
 Each function is to be called in, or opens, one transaction together with whatever is bought.
-Locks are taken in one order, so that nobody waits for somebody who waits for him: what a
-submission is judged by (its key, its user's pace), rows of API users, then purses, each in the
+Locks are taken in one order, so that nobody waits for somebody who waits for him: rows of API
+users, what a submission is judged by (its key, its user's pace), then purses, each in the
 order of their keys. A debit shares the row of its user and never writes it; whoever switches a
 quota locks that row, but not its key, so that others can go on referring to it.
 """
 
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from sms_accounts import bulk
 from sms_accounts.models import (
     Account,
     Alert,
@@ -27,6 +30,7 @@ from sms_accounts.models import (
     User,
     Wallet,
 )
+from sms_accounts.models.api_user import ApiUserQuerySet
 from sms_accounts.models.fields import to_hundredths
 
 Kind = LedgerEntry.Kind
@@ -53,6 +57,36 @@ class AnotherHolder(Exception):
 
 
 @dataclass(frozen=True)
+class Payer:
+    """From which purse an API user pays until the transaction ends, and whether it may.
+
+    `revisions` are those of the user's row and of its account's. `seen` is what the purse held
+    at a look, without a lock: good for a guess, never for a decision.
+    """
+
+    wallet_id: int
+    is_open: bool
+    revisions: tuple[int, int]
+    seen: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """The price of a submission, and who is to pay it.
+
+    `silent_for` names the user whose alert is being paid: it does not set off an alert for the
+    same user again.
+    """
+
+    payer: ApiUser | Account
+    credits: Decimal
+    account_id: int
+    submission_id: int
+    at: datetime
+    silent_for: ApiUser | None = None
+
+
+@dataclass(frozen=True)
 class Paid:
     """Which purse paid, and what it holds now."""
 
@@ -70,38 +104,93 @@ class _Moved:
     highest_threshold: Decimal | None
 
 
-def _share_lock() -> str:
-    # A quota switched at this moment must not leave the debit with the purse of before.
-    # SQLite lets one transaction write at a time and needs no such lock.
-    return "FOR SHARE" if connection.vendor == "postgresql" else ""
+_WALLET = Wallet._meta.db_table
+_USER = ApiUser._meta.db_table
+_ACCOUNT = Account._meta.db_table
+
+_DEBITS = bulk.Table(
+    LedgerEntry,
+    "account_id",
+    "wallet_id",
+    "api_user_id",
+    "kind",
+    "credits",
+    "balance",
+    "submission_id",
+    "reason",
+    "created_at",
+)
+
+
+def lock_payers(users: Collection[int]) -> Callable[[], dict[int, Payer]]:
+    """Keep API users from changing their purse until the transaction ends.
+
+    Returns what waits for them; by their keys.
+    """
+    if not users:
+        return dict
+    places = ", ".join(["%s"] * len(users))
+    # SQLite lets one transaction write at a time and needs no lock of a row.
+    lock = "FOR SHARE OF u" if connection.vendor == "postgresql" else ""
+    locked = bulk.ask(
+        "SELECT u.id, u.wallet_id, u.is_enabled AND u.deleted_at IS NULL,"  # noqa: S608
+        f" u.revision, a.revision, (SELECT credits FROM {_WALLET} WHERE id = u.wallet_id)"
+        f" FROM {_USER} u JOIN {_ACCOUNT} a ON a.id = u.account_id"
+        f" WHERE u.id IN ({places}) ORDER BY u.id {lock}",
+        sorted(users),
+    )
+    return lambda: {
+        user_id: Payer(
+            wallet_id=wallet_id,
+            is_open=bool(is_open),
+            revisions=(revision, of_account),
+            seen=Decimal(hundredths).scaleb(-2),
+        )
+        for user_id, wallet_id, is_open, revision, of_account, hundredths in locked()
+    }
 
 
 def _move(wallet_id: int, credits: Decimal) -> _Moved | None:
     """Add credits to a purse, or take them; return None if it does not hold them."""
-    return _update(f"{_WALLET}.id = %s", [wallet_id], credits)
-
-
-_WALLET = Wallet._meta.db_table
-_USER = ApiUser._meta.db_table
-
-
-def _update(condition: str, parameters: list[int], credits: Decimal) -> _Moved | None:
     change = to_hundredths(credits)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {_WALLET} SET credits = credits + %s"  # noqa: S608  # no outside text in it
-            f" WHERE {condition} AND credits + %s >= 0"
-            " RETURNING id, credits, highest_threshold",
-            (change, *parameters, change),
+    rows = bulk.ask(
+        f"UPDATE {_WALLET} SET credits = credits + %s"  # noqa: S608  # no outside text in it
+        " WHERE id = %s AND credits + %s >= 0"
+        " RETURNING id, credits, highest_threshold",
+        (change, wallet_id, change),
+    )()
+    return _as_moved(rows[0], credits) if rows else None
+
+
+def _move_each(changes: Mapping[int, Decimal]) -> dict[int, _Moved]:
+    """Add credits to purses, or take them; leave out each that does not hold them."""
+    if len(changes) < 2 or connection.vendor != "postgresql":
+        each = [_move(wallet_id, changes[wallet_id]) for wallet_id in sorted(changes)]
+        return {moved.wallet_id: moved for moved in each if moved is not None}
+    wallets = list(changes)
+    with bulk.together():
+        # Locked first: the join would take the rows in an order of its own.
+        bulk.ask(
+            f"SELECT id FROM {_WALLET} WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",  # noqa: S608
+            (wallets,),
         )
-        row = cursor.fetchone()
-    if row is None:
-        return None
+        moved = bulk.ask(
+            f"UPDATE {_WALLET} w SET credits = w.credits + d.change"  # noqa: S608
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS d (id, change)"
+            " WHERE w.id = d.id AND w.credits + d.change >= 0"
+            " RETURNING w.id, w.credits, w.highest_threshold",
+            (wallets, [to_hundredths(credits) for credits in changes.values()]),
+        )
+        return {row[0]: _as_moved(row, changes[row[0]]) for row in moved()}
+
+
+def _as_moved(row: tuple[Any, ...], credits: Decimal) -> _Moved:
     wallet_id, after, highest = row
+    now = Decimal(after).scaleb(-2)
     return _Moved(
         wallet_id=wallet_id,
-        before=Decimal(after - change).scaleb(-2),
-        after=Decimal(after).scaleb(-2),
+        before=now - credits,
+        after=now,
         highest_threshold=None if highest is None else Decimal(highest).scaleb(-2),
     )
 
@@ -113,37 +202,94 @@ def debit(
     submission: Submission,
     silent_for: ApiUser | None = None,
 ) -> Paid:
-    """Take the price of a submission from the purse of whoever sends.
-
-    Finds the purse in the statement that takes from it. Raises InsufficientCredits, and then
-    nothing has changed. `silent_for` names the user whose alert is being paid: it does not
-    set off an alert for the same user again.
-    """
-    if isinstance(payer, ApiUser):
-        condition = (
-            f"id = (SELECT wallet_id FROM {_USER} WHERE id = %s"  # noqa: S608  # no outside text
-            f" AND deleted_at IS NULL AND is_enabled {_share_lock()})"
-        )
-        moved = _update(condition, [payer.pk], -credits)
-        if moved is None:
-            # The statement may have waited for a quota being switched, and then have looked
-            # at what the new purse held before. It has locked the user: who asks again sees
-            # what the purse holds now, and no other switch comes between.
-            moved = _update(condition, [payer.pk], -credits)
-    else:
-        moved = _move(payer.wallet_id, -credits)
-    if moved is None:
-        raise _why_refused(payer)
-    _enter(
-        moved,
-        kind=Kind.DEBIT,
+    """Take the price of one submission; raises InsufficientCredits, and then nothing changed."""
+    bill = Bill(
+        payer=payer,
+        credits=credits,
         account_id=submission.account_id,
-        api_user=submission.api_user,
-        submission=submission,
-        reason=f"Alert for {silent_for.login}" if silent_for else "",
+        submission_id=submission.pk,
+        at=submission.created_at,
+        silent_for=silent_for,
     )
-    _alert_crossings(moved, at=submission.created_at, silent_for=silent_for)
-    return Paid(moved.wallet_id, moved.after)
+    users = [payer.pk] if isinstance(payer, ApiUser) else []
+    [outcome] = debit_each([bill], lock_payers(users)())
+    if isinstance(outcome, InsufficientCredits):
+        raise outcome
+    return outcome
+
+
+def debit_each(
+    bills: Sequence[Bill], payers: Mapping[int, Payer]
+) -> list[Paid | InsufficientCredits]:
+    """Take the price of each submission from the purse of whoever sends, in this order.
+
+    `payers` has every API user among them, locked by `lock_payers` in this transaction. Bills on
+    one purse are taken from it at once if it holds them all; otherwise one after the other, and
+    who cannot be paid then has changed nothing.
+    """
+    outcomes: dict[int, Paid | InsufficientCredits] = {}
+    on_wallet: dict[int, list[int]] = {}
+    for number, bill in enumerate(bills):
+        wallet_id = _wallet_that_pays(bill.payer, payers)
+        if wallet_id is None:
+            outcomes[number] = _why_refused(bill.payer)
+        else:
+            on_wallet.setdefault(wallet_id, []).append(number)
+    moved_at_once = _move_each(
+        {
+            wallet_id: -sum((bills[number].credits for number in numbers), Decimal(0))
+            for wallet_id, numbers in on_wallet.items()
+        }
+    )
+    movements: dict[int, _Moved] = {}
+    for wallet_id, numbers in sorted(on_wallet.items()):
+        prices = [-bills[number].credits for number in numbers]
+        if moved := moved_at_once.get(wallet_id):
+            each: Sequence[_Moved | None] = _one_by_one(moved, prices)
+        else:
+            each = [_move(wallet_id, price) for price in prices]
+        paid = {number: one for number, one in zip(numbers, each, strict=True) if one}
+        movements |= paid
+        _alert_crossings_of_bills([(bills[number], one) for number, one in paid.items()])
+        for number in numbers:
+            outcomes[number] = (
+                Paid(wallet_id, paid[number].after)
+                if number in paid
+                else _why_refused(bills[number].payer)
+            )
+    _DEBITS.insert(_debit_entry(bills[number], moved) for number, moved in movements.items())
+    return [outcomes[number] for number in range(len(bills))]
+
+
+def _wallet_that_pays(payer: ApiUser | Account, payers: Mapping[int, Payer]) -> int | None:
+    if isinstance(payer, Account):
+        return payer.wallet_id
+    locked = payers[payer.pk]
+    return locked.wallet_id if locked.is_open else None
+
+
+def _one_by_one(moved: _Moved, changes: Sequence[Decimal]) -> list[_Moved]:
+    """Return one movement as the several that it stands for."""
+    each = []
+    before = moved.before
+    for change in changes:
+        each.append(_Moved(moved.wallet_id, before, before + change, moved.highest_threshold))
+        before += change
+    return each
+
+
+def _debit_entry(bill: Bill, moved: _Moved) -> tuple[object, ...]:
+    return (
+        bill.account_id,
+        moved.wallet_id,
+        bill.payer.pk if isinstance(bill.payer, ApiUser) else None,
+        Kind.DEBIT.value,
+        moved.after - moved.before,
+        moved.after,
+        bill.submission_id,
+        f"Alert for {bill.silent_for.login}" if bill.silent_for else "",
+        bill.at,
+    )
 
 
 def balance_after(submission: Submission) -> Decimal:
@@ -375,6 +521,29 @@ def _enter(
     )
 
 
+def _alert_crossings_of_bills(paid: Sequence[tuple[Bill, _Moved]]) -> None:
+    """Store the alerts of several movements of one purse, one after the other."""
+    if not paid:
+        return
+    first, last = paid[0][1], paid[-1][1]
+    if last.highest_threshold is None or last.after > last.highest_threshold:
+        return
+    whole = _Moved(last.wallet_id, first.before, last.after, last.highest_threshold)
+    if len(paid) > 1 and not _crossed(whole).exists():
+        return
+    for bill, moved in paid:
+        _alert_crossings(moved, at=bill.at, silent_for=bill.silent_for)
+
+
+def _crossed(moved: _Moved) -> ApiUserQuerySet:
+    """Those whose threshold a movement crossed downward."""
+    return ApiUser.objects.present().filter(
+        Q(alert_threshold__gte=moved.after) & Q(alert_threshold__lt=moved.before),
+        wallet_id=moved.wallet_id,
+        alert_enabled=True,
+    )
+
+
 def _alert_crossings(
     moved: _Moved,
     *,
@@ -389,11 +558,7 @@ def _alert_crossings(
     """
     if moved.highest_threshold is None or moved.after > moved.highest_threshold:
         return
-    crossed = ApiUser.objects.present().filter(
-        Q(alert_threshold__gte=moved.after) & Q(alert_threshold__lt=moved.before),
-        wallet_id=moved.wallet_id,
-        alert_enabled=True,
-    )
+    crossed = _crossed(moved)
     for user in (silent_for, except_user):
         if user is not None:
             crossed = crossed.exclude(pk=user.pk)

@@ -1,6 +1,7 @@
 """Alone says how many messages an API user may submit in a minute, where it has such a limit."""
 
 import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sms_accounts.models import ApiUser, Pace
@@ -20,28 +21,49 @@ class TooFast(Exception):
         self.wait = wait
 
 
-def keep(user: ApiUser, messages: int, *, now: datetime) -> None:
-    """Count messages against the limit of a user who has one; raises TooFast.
+class Minute:
+    """What a user has sent in the last minute, second by second."""
 
-    To be called in the transaction that stores them, so that only those count that were
-    accepted. In no sixty seconds are there more than the limit: the row is locked, and the
-    seconds of the last minute are counted one by one.
+    def __init__(self, row: Pace, most: int) -> None:
+        self._row = row
+        self._most = most
+
+    def keep(self, messages: int, *, now: datetime) -> None:
+        """Count messages against the limit; raises TooFast, and then counts nothing.
+
+        In no sixty seconds are there more than the limit.
+        """
+        if messages > self._most:
+            raise TooFast(self._most, None)
+        second = math.floor(now.timestamp())
+        # The oldest second counts whole, although a part of it is more than a minute ago.
+        sent = {int(at): n for at, n in self._row.sent.items() if int(at) >= second - MINUTE}
+        if sum(sent.values()) + messages > self._most:
+            wait = _wait(sent, messages, most=self._most, second=second)
+            raise TooFast(self._most, timedelta(seconds=wait))
+        sent[second] = sent.get(second, 0) + messages
+        self._row.sent = sent
+
+    def give_back(self, messages: int, *, now: datetime) -> None:
+        """Take back what was kept at a moment: it was not accepted after all."""
+        self._row.sent[math.floor(now.timestamp())] -= messages
+
+    def save(self) -> None:
+        self._row.save(update_fields=["sent"])
+
+
+def locked(users: Mapping[int, ApiUser]) -> dict[int, Minute]:
+    """Return the minutes of users with a limit, by their keys, until the transaction ends.
+
+    It is the one that stores the messages, so that only those count that were accepted.
     """
-    most = user.messages_a_minute
-    if most is None:
-        return
-    if messages > most:
-        raise TooFast(most, None)
-    Pace.objects.get_or_create(api_user=user)
-    pace = Pace.objects.select_for_update().get(api_user=user)
-    second = math.floor(now.timestamp())
-    # The oldest second counts whole, although a part of it is more than a minute ago.
-    sent = {int(at): count for at, count in pace.sent.items() if int(at) >= second - MINUTE}
-    if sum(sent.values()) + messages > most:
-        raise TooFast(most, timedelta(seconds=_wait(sent, messages, most=most, second=second)))
-    sent[second] = sent.get(second, 0) + messages
-    pace.sent = sent
-    pace.save(update_fields=["sent"])
+    if not users:
+        return {}
+    Pace.objects.bulk_create([Pace(api_user_id=pk) for pk in users], ignore_conflicts=True)
+    rows = Pace.objects.select_for_update().filter(api_user__in=list(users)).order_by("api_user")
+    return {
+        row.api_user_id: Minute(row, users[row.api_user_id].messages_a_minute or 0) for row in rows
+    }
 
 
 def _wait(sent: dict[int, int], messages: int, *, most: int, second: int) -> int:

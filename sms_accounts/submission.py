@@ -1,254 +1,102 @@
-"""From a request to stored, paid messages: what it costs, and all of it in one transaction."""
+"""From orders to stored, paid messages: many in one transaction, and each for itself."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import gsm, idempotency, ledger, msisdn, pace
-from sms_accounts.models import (
-    Account,
-    ApiUser,
-    Message,
-    Rate,
-    Sender,
-    State,
-    Submission,
-)
-
-STOP_CLAUSE = "\nSTOP 36184"
-MOST_RECEIVERS = 1000
-LONGEST_TAG = 20
+from sms_accounts import bulk, idempotency, ledger, orders, pace, price_list
+from sms_accounts.group_commit import Group, Outbox
+from sms_accounts.models import ApiUser, Message, State, Submission
+from sms_accounts.orders import Order, Priced
 
 
-class Refused(Exception):
-    """A request that cannot be sent as it stands; nothing was stored or paid."""
-
-
-class SenderNotEnabled(Refused):
-    """The sender is not one of the account's, or not approved yet."""
-
-
-class NoReplySender(Refused):
-    """The account has no number that takes replies."""
-
-
-class NotInTheFuture(Refused):
-    """The time to send at has passed."""
-
-
-class NoValidReceiver(Refused):
-    """None of the receivers is a number that has a rate; `invalid` holds them as given."""
-
-    def __init__(self, invalid: Sequence[str]) -> None:
-        super().__init__(", ".join(invalid))
-        self.invalid = tuple(invalid)
-
-
-class CountryNotAllowed(NoValidReceiver):
-    """None of the receivers is in a country that this user may send to."""
-
-
-class TooManyReceivers(Refused):
-    """More receivers than one request may name."""
-
-
-class TextNotUsable(Refused):
-    """The text is empty, too long, or has a character that no handset could show."""
-
-
-class TagNotUsable(Refused):
-    """The tag is too long, or has a character that cannot be stored."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """One request to send, in our words; the receivers as they were typed.
-
-    `wants_replies` asks for the account's number that takes replies in the place of `sender`.
-    `silent_for` names the user whose alert this is.
-    """
-
-    account: Account
-    api_user: ApiUser | None
-    channel: Submission.Channel
-    sender: str
-    receivers: Sequence[str]
-    text: str
-    stop_clause: bool = False
-    message_class: int | None = None
-    unicode: bool = False
-    tag: str = ""
-    wants_replies: bool = False
-    scheduled_at: datetime | None = None
-    idempotency_key: str = ""
-    address: str | None = None
-    silent_for: ApiUser | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """What makes it the same order when its key comes again."""
-        return idempotency.fingerprint(
-            {
-                "sender": self.sender,
-                "receivers": list(self.receivers),
-                "text": self.text,
-                "stop_clause": self.stop_clause,
-                "message_class": self.message_class,
-                "unicode": self.unicode,
-                "tag": self.tag,
-                "wants_replies": self.wants_replies,
-                "scheduled_at": self.scheduled_at,
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What an order would cost: text and length as sent, credits for each valid number."""
-
-    text: str
-    length: gsm.Length
-    credits: dict[str, Decimal]
-    invalid: tuple[str, ...]
-
-    @property
-    def total(self) -> Decimal:
-        return sum(self.credits.values(), Decimal(0))
+class Outdated(Exception):
+    """What was remembered of the caller has changed since; nothing was stored or paid."""
 
 
 @dataclass(frozen=True)
 class Receipt:
     """What was stored: the ids in the order of the receivers, and what can still be spent."""
 
-    submission: Submission
+    submission_id: int
     message_ids: tuple[int, ...]
     invalid: tuple[str, ...]
     credits_left: Decimal
 
-
-def quote(order: Order) -> Quote:
-    """Return what an order costs, without storing anything.
-
-    Credits are parts × the rate of the longest matching prefix, for each receiver once. A
-    receiver that is no number, that no rate covers, or that is in a country which the user
-    may not send to, is `invalid`. Raises TooManyReceivers, NoValidReceiver, TextNotUsable,
-    TagNotUsable, whichever is met first in this order.
-    """
-    if len(order.receivers) > MOST_RECEIVERS:
-        raise TooManyReceivers(f"{len(order.receivers)} receivers, at most {MOST_RECEIVERS}")
-    numbers: dict[str, str] = {}
-    invalid = []
-    for given in order.receivers:
-        try:
-            numbers.setdefault(msisdn.parse(given, home_country=order.account.home_country), given)
-        except msisdn.NotANumber:
-            invalid.append(given)
-    abroad = [number for number in numbers if not _may_go_to(order.api_user, number)]
-    invalid += [numbers.pop(number) for number in abroad]
-    if abroad and not numbers:
-        raise CountryNotAllowed(invalid)
-    rates = Rate.objects.for_msisdns(numbers)
-    invalid += [given for number, given in numbers.items() if number not in rates]
-    if not rates:
-        raise NoValidReceiver(invalid)
-    text = order.text + (STOP_CLAUSE if order.stop_clause else "")
-    length = _usable_length(order.text, text, unicode=order.unicode)
-    if len(order.tag) > LONGEST_TAG:
-        raise TagNotUsable("is too long")
-    if "\0" in order.tag:
-        raise TagNotUsable("holds a character that cannot be stored")
-    credits = {
-        number: rates[number].credits * length.parts for number in numbers if number in rates
-    }
-    return Quote(text=text, length=length, credits=credits, invalid=tuple(invalid))
+    @property
+    def submission(self) -> Submission:
+        return Submission.objects.get(pk=self.submission_id)
 
 
-def _may_go_to(user: ApiUser | None, number: str) -> bool:
-    return user is None or not user.countries or msisdn.country_of(number) in user.countries
+# Why an order was not stored, or what was.
+Outcome = (
+    Receipt | Outdated | pace.TooFast | ledger.InsufficientCredits | idempotency.KeyUsedOtherwise
+)
 
-
-def _usable_length(asked: str, text: str, *, unicode: bool) -> gsm.Length:
-    if not asked.strip():
-        raise TextNotUsable("the text is empty")
-    if "\0" in asked or any("\ud800" <= character <= "\udfff" for character in asked):
-        raise TextNotUsable("the text holds a character that cannot be sent")
-    length = gsm.measure(text, coding="ucs2" if unicode else None)
-    if length.parts > settings.MAX_PARTS:
-        raise TextNotUsable(
-            f"the text takes {length.parts} parts, at most {settings.MAX_PARTS} can be sent"
-        )
-    return length
-
-
-def enabled_sender(account: Account, given: str) -> str:
-    """Return an account's enabled sender as it is stored; raises SenderNotEnabled.
-
-    Numeric senders are compared after normalising: 0033…, +33… and 33… are one.
-    """
-    if "\0" in given:
-        # PostgreSQL cannot even be asked for it.
-        raise SenderNotEnabled(given)
-    wanted = {given}
-    with contextlib.suppress(msisdn.NotANumber):
-        wanted.add(msisdn.parse(given, home_country=account.home_country))
-    name = (
-        Sender.objects.filter(account=account, name__in=wanted, status=Sender.Status.ENABLED)
-        .values_list("name", flat=True)
-        .first()
-    )
-    if name is None:
-        raise SenderNotEnabled(given)
-    return name
-
-
-def _reply_sender(account: Account) -> str:
-    name = (
-        Sender.objects.filter(account=account, status=Sender.Status.ENABLED, takes_replies=True)
-        .order_by("pk")
-        .values_list("name", flat=True)
-        .first()
-    )
-    if name is None:
-        raise NoReplySender(account.name)
-    return name
-
-
-def _sender_of(order: Order) -> str:
-    if order.channel == Submission.Channel.ALERT:
-        return order.sender
-    if order.wants_replies:
-        return _reply_sender(order.account)
-    return enabled_sender(order.account, order.sender)
+_SUBMISSIONS = bulk.Table(
+    Submission,
+    "id",
+    "account_id",
+    "api_user_id",
+    "wallet_id",
+    "channel",
+    "sender",
+    "text",
+    "coding",
+    "parts",
+    "message_class",
+    "tag",
+    "credits",
+    "address",
+    "scheduled_at",
+    "created_at",
+)
+_MESSAGES = bulk.Table(
+    Message,
+    "id",
+    "account_id",
+    "submission_id",
+    "msisdn",
+    "credits",
+    "state",
+    "due_at",
+    "state_since",
+)
 
 
 def submit(order: Order) -> Receipt:
     """Store and charge an order: all valid receivers or none, in one transaction.
 
-    An order whose idempotency key came before gives the first receipt again. Raises Refused in
-    one of its kinds, idempotency.KeyUsedOtherwise, pace.TooFast, ledger.InsufficientCredits;
-    nothing is stored then.
+    An order whose idempotency key came before gives the first receipt again. Raises
+    orders.Refused in one of its kinds, idempotency.KeyUsedOtherwise, pace.TooFast, Outdated,
+    ledger.InsufficientCredits; nothing is stored then.
     """
-    now = timezone.now()
-    if receipt := _receipt_of_before(order, now):
-        return receipt
-    sender = _sender_of(order)
-    priced = quote(order)
-    if order.scheduled_at is not None and order.scheduled_at <= now:
-        raise NotInTheFuture(f"{order.scheduled_at}")
-    try:
-        return _store(order, priced, sender=sender, now=now)
-    except IntegrityError:
-        # Of two at once with the same key the other one was first.
-        receipt = _receipt_of_before(order, now)
-        if receipt is None:
-            raise
-        return receipt
+    receipt = _receipt_of_before(order, timezone.now())
+    return receipt or _receipt_or_raise(store_each([orders.priced(order)])[0])
+
+
+def submit_with_others(order: Order) -> Receipt:
+    """Do what `submit` does in one transaction with what other threads submit at this moment.
+
+    Not to be called within a transaction: another thread would not see what that has done.
+    """
+    receipt = _receipt_of_before(order, timezone.now())
+    return receipt or _receipt_or_raise(_together.take(orders.priced(order)))
+
+
+async def submit_from(priced: Priced, outbox: Outbox) -> Receipt:
+    """Do what `submit_with_others` does, from an event loop, for an order without a key."""
+    return _receipt_or_raise(await _together.take_from(priced, outbox))
+
+
+def _receipt_or_raise(outcome: Outcome) -> Receipt:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _receipt_of_before(order: Order, now: datetime) -> Receipt | None:
@@ -261,7 +109,7 @@ def _receipt_of_before(order: Order, now: datetime) -> Receipt | None:
         return None
     submission = found.submission
     return Receipt(
-        submission=submission,
+        submission_id=submission.pk,
         message_ids=tuple(
             Message.objects.filter(submission=submission)
             .order_by("pk")
@@ -272,56 +120,255 @@ def _receipt_of_before(order: Order, now: datetime) -> Receipt | None:
     )
 
 
-@transaction.atomic
-def _store(order: Order, priced: Quote, *, sender: str, now: datetime) -> Receipt:
-    user = order.api_user
-    payer = user or order.account
-    submission = Submission.objects.create(
-        account=order.account,
-        api_user=user,
-        wallet_id=payer.wallet_id,
-        channel=order.channel,
-        sender=sender,
-        text=priced.text,
-        coding=priced.length.coding,
-        parts=priced.length.parts,
-        message_class=order.message_class,
-        tag=order.tag,
-        credits=priced.total,
-        address=order.address,
-        scheduled_at=order.scheduled_at,
-        created_at=now,
-    )
-    if user is not None and order.idempotency_key:
-        idempotency.keep(
-            submission,
-            user,
-            order.idempotency_key,
-            fingerprint=order.fingerprint,
-            invalid=priced.invalid,
+def store_each(priced: Sequence[Priced]) -> list[Outcome]:
+    """Store and charge orders, in the order in which they came; return what came of each.
+
+    Each is accepted or not as if it had come alone: those that one purse cannot pay together
+    are paid one after the other, and one that cannot be paid does not keep back the next.
+    """
+    outcomes: dict[int, Outcome] = {}
+    waiting = list(range(len(priced)))
+    while waiting:
+        done = _Round([priced[number] for number in waiting]).store()
+        outcomes |= {waiting[place]: outcome for place, outcome in done.items()}
+        waiting = [number for number in waiting if number not in outcomes]
+    return [outcomes[number] for number in range(len(priced))]
+
+
+def _store_together(priced: Sequence[Priced]) -> list[Outcome]:
+    # Here is a thread that may wait for it; those who bring the next orders need not.
+    price_list.keep_fresh()
+    return store_each(priced)
+
+
+_together: Group[Priced, Outcome] = Group(_store_together)
+
+
+class _Round:
+    """Orders that go into one transaction, and what comes of each, by its place among them.
+
+    What has to wait for another one of them has no outcome, and comes again in the next round.
+    Locks are taken in the order that `ledger` names: users, keys, paces, purses.
+    """
+
+    def __init__(self, priced: Sequence[Priced]) -> None:
+        self._priced = priced
+        self._outcomes: dict[int, Outcome] = {}
+        self._going_on = set(range(len(priced)))
+
+    def store(self) -> dict[int, Outcome]:
+        with transaction.atomic(), bulk.together():
+            self._lock()
+            twins = self._keep_keys()
+            minutes = pace.locked(
+                {user.pk: user for user in self._users() if user.messages_a_minute is not None}
+            )
+            too_fast = self._count(minutes)
+            self._stop_those_judged_by_what_was()
+            if self._can_surely_not_all_be_paid():
+                refused = self._pay()
+                self._insert()
+            else:
+                # Before the purse is touched: who else pays from it waits until the commit.
+                self._insert()
+                refused = self._pay()
+                self._take_out(refused)
+            self._give_back(minutes, too_fast)
+            self._drop_keys()
+        # Of two with the same key the other one was first, and has been stored by now.
+        for place in twins:
+            self._answer_again(place)
+        return self._outcomes
+
+    def _lock(self) -> None:
+        ids = _SUBMISSIONS.next_ids(len(self._priced))
+        message_ids = _MESSAGES.next_ids(sum(len(one.quote.credits) for one in self._priced))
+        payers = ledger.lock_payers({user.pk for user in self._users()})
+        self._ids, self._payers, free = ids(), payers(), iter(message_ids())
+        self._ids_of_messages = [
+            tuple(next(free) for _number in one.quote.credits) for one in self._priced
+        ]
+
+    def _users(self) -> list[ApiUser]:
+        users = [self._priced[place].order.api_user for place in sorted(self._going_on)]
+        return [user for user in users if user is not None]
+
+    def _stop(self, place: int, outcome: Outcome | None = None) -> None:
+        self._going_on.discard(place)
+        if outcome is not None:
+            self._outcomes[place] = outcome
+
+    def _keep_keys(self) -> list[int]:
+        """Store the keys of the orders that have one; return the places of those that had come
+        before. Of two with the same key in this round the second waits for the next."""
+        keys: dict[tuple[int, str], idempotency.Kept] = {}
+        places = {}
+        for place, one in enumerate(self._priced):
+            user, key = one.order.api_user, one.order.idempotency_key
+            if user is None or not key:
+                continue
+            if (user.pk, key) in keys:
+                self._stop(place)
+                continue
+            keys[user.pk, key] = idempotency.Kept(
+                submission_id=self._ids[place],
+                api_user_id=user.pk,
+                key=key,
+                fingerprint=one.order.fingerprint,
+                invalid=one.quote.invalid,
+                at=one.at,
+            )
+            places[self._ids[place]] = place
+        came_before = [places[pk] for pk in idempotency.keep(keys.values())]
+        for place in came_before:
+            self._stop(place)
+        return came_before
+
+    def _count(self, minutes: dict[int, pace.Minute]) -> list[int]:
+        """Count the messages of users whose pace is limited; return who was too fast."""
+        too_fast = []
+        for place in sorted(self._going_on):
+            one = self._priced[place]
+            user = one.order.api_user
+            if user is None or user.pk not in minutes:
+                continue
+            try:
+                minutes[user.pk].keep(len(one.quote.credits), now=one.at)
+            except pace.TooFast as limited:
+                self._stop(place, limited)
+                too_fast.append(place)
+        return too_fast
+
+    def _stop_those_judged_by_what_was(self) -> None:
+        for place in sorted(self._going_on):
+            judged_by = self._priced[place].order.judged_by
+            if judged_by and self._payers[judged_by.user.pk].revisions != judged_by.revisions:
+                self._stop(place, Outdated())
+
+    def _can_surely_not_all_be_paid(self) -> bool:
+        needed: dict[int, Decimal] = {}
+        for place in self._going_on:
+            one = self._priced[place]
+            if one.order.api_user is not None:
+                user = one.order.api_user.pk
+                needed[user] = needed.get(user, Decimal(0)) + one.quote.total
+        return any(
+            credits > self._payers[user].seen or not self._payers[user].is_open
+            for user, credits in needed.items()
         )
-    if user is not None:
-        pace.keep(user, len(priced.credits), now=now)
-    paid = ledger.debit(payer, priced.total, submission=submission, silent_for=order.silent_for)
-    if paid.wallet_id != submission.wallet_id:
-        # A quota was switched between reading the user and taking the credits.
-        submission.wallet_id = paid.wallet_id
-        submission.save(update_fields=["wallet"])
-    stored = Message.objects.bulk_create(
-        Message(
-            account=order.account,
-            submission=submission,
-            msisdn=number,
-            credits=credits,
-            state=State.SCHEDULED if order.scheduled_at else State.QUEUED,
-            due_at=order.scheduled_at or now,
-            state_since=now,
+
+    def _insert(self) -> None:
+        submissions: list[tuple[object, ...]] = []
+        messages: list[tuple[object, ...]] = []
+        for place in sorted(self._going_on):
+            one = self._priced[place]
+            ids = self._ids_of_messages[place]
+            submissions.append(_submission(self._ids[place], one, self._wallet(place)))
+            messages += _messages(ids, self._ids[place], one)
+        _SUBMISSIONS.insert(submissions)
+        _MESSAGES.insert(messages)
+
+    def _wallet(self, place: int) -> int:
+        order = self._priced[place].order
+        if order.api_user is None:
+            return order.account.wallet_id
+        return self._payers[order.api_user.pk].wallet_id
+
+    def _pay(self) -> list[int]:
+        """Take the price of each; return the places of those that could not be paid."""
+        places = sorted(self._going_on)
+        bills = [self._bill(place) for place in places]
+        refused = []
+        for place, outcome in zip(places, ledger.debit_each(bills, self._payers), strict=True):
+            if isinstance(outcome, ledger.Paid):
+                self._outcomes[place] = Receipt(
+                    submission_id=self._ids[place],
+                    message_ids=self._ids_of_messages[place],
+                    invalid=self._priced[place].quote.invalid,
+                    credits_left=outcome.balance,
+                )
+            else:
+                self._stop(place, outcome)
+                refused.append(place)
+        return refused
+
+    def _bill(self, place: int) -> ledger.Bill:
+        one = self._priced[place]
+        return ledger.Bill(
+            payer=one.order.api_user or one.order.account,
+            credits=one.quote.total,
+            account_id=one.order.account.pk,
+            submission_id=self._ids[place],
+            at=one.at,
+            silent_for=one.order.silent_for,
         )
-        for number, credits in priced.credits.items()
+
+    def _give_back(self, minutes: dict[int, pace.Minute], too_fast: Sequence[int]) -> None:
+        """Count only what was accepted, and let those try again who were too fast by the rest."""
+        given_back = set()
+        for place, one in enumerate(self._priced):
+            user = one.order.api_user
+            if user is None or user.pk not in minutes or place in too_fast:
+                continue
+            if isinstance(self._outcomes.get(place), (Outdated, ledger.InsufficientCredits)):
+                minutes[user.pk].give_back(len(one.quote.credits), now=one.at)
+                given_back.add(user.pk)
+        for place in too_fast:
+            user = self._priced[place].order.api_user
+            if user is not None and user.pk in given_back:
+                del self._outcomes[place]
+        for minute in minutes.values():
+            minute.save()
+
+    def _take_out(self, refused: Sequence[int]) -> None:
+        """Undo what was stored for those that could not be paid."""
+        if unpaid := [self._ids[place] for place in refused]:
+            Message.objects.filter(submission__in=unpaid).delete()
+            Submission.objects.filter(pk__in=unpaid).delete()
+
+    def _drop_keys(self) -> None:
+        """Forget the keys of all but those that were paid."""
+        idempotency.drop(
+            self._ids[place]
+            for place, one in enumerate(self._priced)
+            if one.order.idempotency_key and not isinstance(self._outcomes.get(place), Receipt)
+        )
+
+    def _answer_again(self, place: int) -> None:
+        try:
+            receipt = _receipt_of_before(self._priced[place].order, self._priced[place].at)
+        except idempotency.KeyUsedOtherwise as used:
+            self._outcomes[place] = used
+        else:
+            if receipt is not None:
+                self._outcomes[place] = receipt
+
+
+def _submission(submission_id: int, one: Priced, wallet_id: int) -> tuple[object, ...]:
+    order, quote = one.order, one.quote
+    return (
+        submission_id,
+        order.account.pk,
+        order.api_user.pk if order.api_user else None,
+        wallet_id,
+        order.channel.value,
+        one.sender,
+        quote.text,
+        quote.length.coding,
+        quote.length.parts,
+        order.message_class,
+        order.tag,
+        quote.total,
+        order.address,
+        order.scheduled_at,
+        one.at,
     )
-    return Receipt(
-        submission=submission,
-        message_ids=tuple(message.pk for message in stored),
-        invalid=priced.invalid,
-        credits_left=paid.balance,
-    )
+
+
+def _messages(ids: Sequence[int], submission_id: int, one: Priced) -> list[tuple[object, ...]]:
+    state = (State.SCHEDULED if one.order.scheduled_at else State.QUEUED).value
+    due_at = one.order.scheduled_at or one.at
+    return [
+        (pk, one.order.account.pk, submission_id, number, credits, state, due_at, one.at)
+        for pk, (number, credits) in zip(ids, one.quote.credits.items(), strict=True)
+    ]

@@ -1,0 +1,251 @@
+"""From a request to a price: what may be sent as it stands, under which sender, for how much."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils import timezone
+
+from sms_accounts import gsm, idempotency, msisdn, price_list
+from sms_accounts.callers import Caller
+from sms_accounts.models import Account, ApiUser, Sender, Submission
+
+STOP_CLAUSE = "\nSTOP 36184"
+MOST_RECEIVERS = 1000
+LONGEST_TAG = 20
+
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Refused(Exception):
+    """A request that cannot be sent as it stands; nothing was stored or paid."""
+
+
+class SenderNotEnabled(Refused):
+    """The sender is not one of the account's, or not approved yet."""
+
+
+class NoReplySender(Refused):
+    """The account has no number that takes replies."""
+
+
+class NotInTheFuture(Refused):
+    """The time to send at has passed."""
+
+
+class NoValidReceiver(Refused):
+    """None of the receivers is a number that has a rate; `invalid` holds them as given."""
+
+    def __init__(self, invalid: Sequence[str]) -> None:
+        super().__init__(", ".join(invalid))
+        self.invalid = tuple(invalid)
+
+
+class CountryNotAllowed(NoValidReceiver):
+    """None of the receivers is in a country that this user may send to."""
+
+
+class TooManyReceivers(Refused):
+    """More receivers than one request may name."""
+
+
+class TextNotUsable(Refused):
+    """The text is empty, too long, or has a character that no handset could show."""
+
+
+class TagNotUsable(Refused):
+    """The tag is too long, or has a character that cannot be stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One request to send, in our words; the receivers as they were typed.
+
+    `wants_replies` asks for the account's number that takes replies in the place of `sender`.
+    `silent_for` names the user whose alert this is. `judged_by` is what is remembered of the
+    caller, where that has judged whether the order may be sent.
+    """
+
+    account: Account
+    api_user: ApiUser | None
+    channel: Submission.Channel
+    sender: str
+    receivers: Sequence[str]
+    text: str
+    stop_clause: bool = False
+    message_class: int | None = None
+    unicode: bool = False
+    tag: str = ""
+    wants_replies: bool = False
+    scheduled_at: datetime | None = None
+    idempotency_key: str = ""
+    address: str | None = None
+    silent_for: ApiUser | None = None
+    judged_by: Caller | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What makes it the same order when its key comes again."""
+        return idempotency.fingerprint(
+            {
+                "sender": self.sender,
+                "receivers": list(self.receivers),
+                "text": self.text,
+                "stop_clause": self.stop_clause,
+                "message_class": self.message_class,
+                "unicode": self.unicode,
+                "tag": self.tag,
+                "wants_replies": self.wants_replies,
+                "scheduled_at": self.scheduled_at,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What an order would cost: text and length as sent, credits for each valid number."""
+
+    text: str
+    length: gsm.Length
+    credits: dict[str, Decimal]
+    invalid: tuple[str, ...]
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.credits.values(), Decimal(0))
+
+
+def quote(order: Order) -> Quote:
+    """Return what an order costs, without storing anything.
+
+    Credits are parts × the rate of the longest matching prefix, for each receiver once. A
+    receiver that is no number, that no rate covers, or that is in a country which the user
+    may not send to, is `invalid`. Raises TooManyReceivers, NoValidReceiver, TextNotUsable,
+    TagNotUsable, whichever is met first in this order.
+    """
+    if len(order.receivers) > MOST_RECEIVERS:
+        raise TooManyReceivers(f"{len(order.receivers)} receivers, at most {MOST_RECEIVERS}")
+    numbers: dict[str, str] = {}
+    invalid = []
+    for given in order.receivers:
+        try:
+            numbers.setdefault(msisdn.parse(given, home_country=order.account.home_country), given)
+        except msisdn.NotANumber:
+            invalid.append(given)
+    abroad = [number for number in numbers if not _may_go_to(order.api_user, number)]
+    invalid += [numbers.pop(number) for number in abroad]
+    if abroad and not numbers:
+        raise CountryNotAllowed(invalid)
+    a_part = price_list.credits_a_part(numbers)
+    invalid += [given for number, given in numbers.items() if number not in a_part]
+    if not a_part:
+        raise NoValidReceiver(invalid)
+    text = order.text + (STOP_CLAUSE if order.stop_clause else "")
+    length = _usable_length(order.text, text, unicode=order.unicode)
+    if len(order.tag) > LONGEST_TAG:
+        raise TagNotUsable("is too long")
+    if "\0" in order.tag:
+        raise TagNotUsable("holds a character that cannot be stored")
+    credits = {number: credits * length.parts for number, credits in a_part.items()}
+    return Quote(text=text, length=length, credits=credits, invalid=tuple(invalid))
+
+
+def _may_go_to(user: ApiUser | None, number: str) -> bool:
+    return user is None or not user.countries or msisdn.country_of(number) in user.countries
+
+
+def _usable_length(asked: str, text: str, *, unicode: bool) -> gsm.Length:
+    if not asked.strip():
+        raise TextNotUsable("the text is empty")
+    if _UNSENDABLE.search(asked):
+        raise TextNotUsable("the text holds a character that cannot be sent")
+    length = gsm.measure(text, coding="ucs2" if unicode else None)
+    if length.parts > settings.MAX_PARTS:
+        raise TextNotUsable(
+            f"the text takes {length.parts} parts, at most {settings.MAX_PARTS} can be sent"
+        )
+    return length
+
+
+def enabled_sender(account: Account, given: str) -> str:
+    """Return an account's enabled sender as it is stored; raises SenderNotEnabled.
+
+    Numeric senders are compared after normalising: 0033…, +33… and 33… are one.
+    """
+    # PostgreSQL cannot even be asked for a NUL.
+    wanted = {name for name in _names(account, given) if "\0" not in name}
+    enabled = (
+        Sender.objects.filter(account=account, name__in=wanted, status=Sender.Status.ENABLED)
+        .values_list("name", flat=True)
+        .first()
+    )
+    if enabled is None:
+        raise SenderNotEnabled(given)
+    return enabled
+
+
+def _names(account: Account, given: str) -> set[str]:
+    """Return the names under which a sender may be stored that is given like this."""
+    try:
+        return {given, msisdn.parse(given, home_country=account.home_country)}
+    except msisdn.NotANumber:
+        return {given}
+
+
+def reply_sender(account: Account) -> str:
+    """Return an account's number that takes replies; raises NoReplySender."""
+    name = (
+        Sender.objects.filter(account=account, status=Sender.Status.ENABLED, takes_replies=True)
+        .order_by("pk")
+        .values_list("name", flat=True)
+        .first()
+    )
+    if name is None:
+        raise NoReplySender(account.name)
+    return name
+
+
+def sender_of(order: Order) -> str:
+    """Return the sender of an order as it is stored; raises SenderNotEnabled, NoReplySender."""
+    if order.channel == Submission.Channel.ALERT:
+        return order.sender
+    if order.judged_by is not None:
+        return _sender_remembered(order, order.judged_by)
+    if order.wants_replies:
+        return reply_sender(order.account)
+    return enabled_sender(order.account, order.sender)
+
+
+def _sender_remembered(order: Order, caller: Caller) -> str:
+    if order.wants_replies:
+        if not caller.reply_sender:
+            raise NoReplySender(order.account.name)
+        return caller.reply_sender
+    if order.sender in caller.senders:
+        return order.sender
+    for name in _names(order.account, order.sender) & caller.senders:
+        return name
+    raise SenderNotEnabled(order.sender)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """An order that may be sent, with its price, at the moment at which it came."""
+
+    order: Order
+    sender: str
+    quote: Quote
+    at: datetime
+
+
+def priced(order: Order) -> Priced:
+    """Return what is to be stored and paid for an order; raises Refused in one of its kinds."""
+    now = timezone.now()
+    sender = sender_of(order)
+    quoted = quote(order)
+    if order.scheduled_at is not None and order.scheduled_at <= now:
+        raise NotInTheFuture(f"{order.scheduled_at}")
+    return Priced(order=order, sender=sender, quote=quoted, at=now)
