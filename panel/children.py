@@ -35,7 +35,6 @@ STOPS = {
 WIDTH = max(map(len, STOPS))
 
 THREADS_PER_WORKER = 8
-MOST_THREADS_PER_WEB_PROCESS = 8
 MOST_WEB_PROCESSES = 4
 
 QUESTION_TIMEOUT = timedelta(seconds=1)
@@ -131,18 +130,15 @@ def web(place: Place) -> Child:
     """Return the web server. It writes no access log: query strings hold passwords."""
     processors = os.cpu_count() or 1
     processes = min(processors, MOST_WEB_PROCESSES)
-    # More than this, and they keep each other from running.
-    threads = min(2 * processors + 1, MOST_THREADS_PER_WEB_PROCESS)
     return _child(
         "web",
         _python(
-            *("-m", "granian", "--interface", "wsgi", "--no-ws"),
+            *("-m", "granian", "--interface", "asginl", "--no-ws"),
             *("--host", place.host, "--port", str(place.port)),
             *("--workers", str(processes), "--respawn-failed-workers"),
             *("--workers-kill-timeout", "2"),
-            *("--blocking-threads", str(threads)),
             *("--no-access-log", "--log-level", "warning"),
-            "panel.wsgi:application",
+            "panel.asgi:application",
         ),
         environment(place),
         is_ready=lambda: is_web_ready(place.host, place.port),

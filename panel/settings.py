@@ -71,6 +71,9 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "panel.urls"
 WSGI_APPLICATION = "panel.wsgi.application"
+# Those of each web process that answer pages, and calls that memory alone cannot judge.
+# More than this, and they keep each other from running.
+WEB_THREADS = min(2 * (os.cpu_count() or 1) + 1, 8)
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -102,6 +105,8 @@ DATABASES = {
             **dj_database_url.parse(ENVIRONMENT.DATABASE_URL, conn_max_age=0),
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {
+                # What is asked for each call is planned once in a connection.
+                "prepare_threshold": 5,
                 "pool": {
                     "min_size": 1,
                     "max_size": 24,
@@ -111,7 +116,7 @@ DATABASES = {
                     # try meanwhile: a server that was away for a minute would be away for two.
                     # After this it gives up, and whoever comes next tries at once.
                     "reconnect_timeout": 2,
-                }
+                },
             },
         }
         if ENVIRONMENT.DATABASE_URL

@@ -1,4 +1,4 @@
-"""The WSGI callable that a web server runs."""
+"""Django's WSGI callable. A web server runs `asgi.py`, where http2sms is much faster."""
 
 import os
 

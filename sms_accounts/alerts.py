@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sms_accounts import accounts, ledger, submission
+from sms_accounts import accounts, ledger, orders, submission
 from sms_accounts.models import (
     AlertTexts,
     Membership,
@@ -219,7 +219,7 @@ def _put_back(notification: Notification, problem: str) -> None:
 def _send_sms(notification: Notification) -> None:
     """Hand the SMS to the ordinary path, and end the notification, in one transaction."""
     alert = notification.alert
-    order = submission.Order(
+    order = orders.Order(
         account=alert.account,
         api_user=None,
         channel=Submission.Channel.ALERT,
@@ -246,7 +246,7 @@ def _send_sms(notification: Notification) -> None:
             )
     except ledger.InsufficientCredits:
         _email_instead(notification, _("The account's credits could not pay this SMS."))
-    except submission.Refused as refused:
+    except orders.Refused as refused:
         _email_instead(notification, _("This SMS could not be sent: %s") % refused)
 
 

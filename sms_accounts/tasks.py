@@ -1,5 +1,9 @@
 """What beat and the edges ring: each task looks for rows that are due, and carries no data."""
 
+import threading
+import time
+from datetime import timedelta
+
 import structlog
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
@@ -61,3 +65,41 @@ def ring(*tasks: Task[[], None]) -> None:
         except (OperationalError, RedisError, OSError) as away:
             log.warning("broker_away", task=task.name, problem=type(away).__name__)
             return
+
+
+class Bell:
+    """Rings for a task without letting anybody wait for the broker.
+
+    For those who ring for every message: a thread rings, once for all who do so meanwhile.
+    """
+
+    # A worker that was woken goes on until nothing is due; who rings meanwhile wakes another one.
+    PAUSE = timedelta(milliseconds=50)
+
+    def __init__(self, task: Task[[], None]) -> None:
+        self._task = task
+        self._is_wanted = threading.Event()
+        self._starting = threading.Lock()
+        self._has_thread = False
+
+    def ring(self) -> None:
+        if self._is_wanted.is_set():
+            return
+        self._is_wanted.set()
+        if not self._has_thread:
+            self._start()
+
+    def _start(self) -> None:
+        with self._starting:
+            if not self._has_thread:
+                self._has_thread = True
+                threading.Thread(target=self._go_on, name="bell", daemon=True).start()
+
+    def _go_on(self) -> None:
+        while self._is_wanted.wait():
+            self._is_wanted.clear()
+            ring(self._task)
+            time.sleep(self.PAUSE.total_seconds())
+
+
+delivery_bell = Bell(deliver_due)

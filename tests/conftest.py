@@ -8,7 +8,7 @@ from django.core.cache import caches
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
-from sms_accounts import books, credentials
+from sms_accounts import address_uses, books, credentials, price_list
 from tests import kept_entries
 
 # For tests that say what it means for them: `--hypothesis-profile=thorough`.
@@ -18,6 +18,8 @@ hypothesis_settings.register_profile("thorough")
 @pytest.fixture(autouse=True)
 def forgotten_credentials() -> None:
     credentials.forget_all()
+    address_uses.forget_all()
+    price_list.forget()
 
 
 @pytest.fixture(autouse=True)

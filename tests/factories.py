@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from sms_accounts import accounts, api_users, ledger, submission
+from sms_accounts import accounts, api_users, ledger, orders, submission
 from sms_accounts.models import Account, Alert, ApiUser, Membership, Message, Rate, Submission, User
 
 PASSWORD = "correct horse battery"
@@ -91,8 +91,8 @@ def make_order(
     text: str = "Hello",
     sender: str = SENDER,
     tag: str = "",
-) -> submission.Order:
-    return submission.Order(
+) -> orders.Order:
+    return orders.Order(
         account=user.account,
         api_user=user,
         channel=Submission.Channel.HTTP2SMS,

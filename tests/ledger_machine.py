@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sms_accounts import accounts, alerts, api_users, ledger, settling, submission
+from sms_accounts import accounts, alerts, api_users, ledger, orders, settling, submission
 from sms_accounts.models import (
     Account,
     ApiUser,
@@ -223,7 +223,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _send(self, account: int, user: int | None, numbers: list[str], parts: int) -> None:
         account_row, account_of_model = self.account(account)
         row, of_model = (None, None) if user is None else self.user(user)
-        order = submission.Order(
+        order = orders.Order(
             account=account_row,
             api_user=row,
             channel=Submission.Channel.HTTP2SMS if row else Submission.Channel.PANEL,

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sms_accounts import gsm
-from sms_accounts.submission import STOP_CLAUSE
+from sms_accounts.orders import STOP_CLAUSE
 
 THEIRS = Codec()
 LIMITS = {"gsm7": (160, 153), "ucs2": (70, 67)}

@@ -18,7 +18,7 @@ import smsutil
 
 from sms_accounts import gsm
 from sms_accounts.models import Rate
-from sms_accounts.submission import STOP_CLAUSE, quote
+from sms_accounts.orders import STOP_CLAUSE, quote
 from tests import others, texts
 from tests.factories import make_api_user, make_order
 from tests.sizes import in_full

@@ -291,7 +291,7 @@ class TestDatabaseAway:
 
 class TestLog:
     def line(self, caplog):
-        [record] = [r for r in caplog.records if r.name == "sms_accounts.endpoints.http2sms"]
+        [record] = [r for r in caplog.records if r.name == "sms_accounts.endpoints.http2sms_log"]
         return record.msg
 
     def test_has_one_line_a_call_without_secrets(self, client, user, caplog):

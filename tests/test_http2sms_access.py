@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 import time_machine
 
-from sms_accounts import api_users, guesses
+from sms_accounts import api_users, callers, guesses
 from sms_accounts.credentials import SignedIn
 from sms_accounts.models import AddressUse, Message, Rate, Submission
 from tests.factories import API_PASSWORD, MSISDN, make_account, make_api_user
@@ -103,7 +103,10 @@ class TestClosedDoors:
     def test_user_disabled_between_password_and_debit_too(self, client, user, monkeypatch):
         monkeypatch.setattr(
             "sms_accounts.endpoints.http2sms.credentials.authenticate",
-            lambda _claim: (api_users.set_enabled(user, False, by=None), SignedIn(user))[1],
+            lambda _claim: (
+                api_users.set_enabled(user, False, by=None),
+                SignedIn(callers.remember(user)),
+            )[1],
         )
 
         assert ask(client, user) == (202, "Invalid credentials")

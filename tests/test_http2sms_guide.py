@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from sms_accounts import guesses, http2sms, idempotency, submission
+from sms_accounts import guesses, http2sms, idempotency, orders
 from sms_accounts.endpoints import http2sms as endpoint
 from sms_accounts.endpoints.http2sms_answers import DEFAULT_FORMAT, FORMATS, Accepted, Refused
 
@@ -71,9 +71,9 @@ def test_the_guide_names_the_values_of_a_callback_that_its_page_names():
 @pytest.mark.parametrize(
     "limit",
     [
-        f"| {submission.MOST_RECEIVERS:,} | status 202 |",
+        f"| {orders.MOST_RECEIVERS:,} | status 202 |",
         f"| {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20} MiB | status 202 |",
-        f"| {submission.LONGEST_TAG} characters | status 202 |",
+        f"| {orders.LONGEST_TAG} characters | status 202 |",
         f"| {idempotency.LONGEST} characters, kept for 24 hours | status 202 |",
         f"| {guesses.OF_ADDRESS.most} in 10 minutes from an address, {guesses.OF_LOGIN.most} for "
         f"a login, {guesses.OF_ALL.most} a minute in all |",
@@ -108,7 +108,10 @@ class TestExamples:
 
 
 def test_the_statuses_are_those_of_the_endpoint():
-    written = Path(endpoint.__file__).read_text(encoding="utf-8")
+    written = "".join(
+        file.read_text(encoding="utf-8")
+        for file in sorted(Path(endpoint.__file__).parent.glob("http2sms*.py"))
+    )
     numbers = {int(found) for found in re.findall(r"(?:NotSent\(|status=)(\d{3})\b", written)}
 
     # Two are the HTTP statuses of other methods than GET and POST.

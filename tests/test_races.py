@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import F, Sum
 
-from sms_accounts import api_users, books, ledger, submission
+from sms_accounts import api_users, books, ledger, orders, submission
 from sms_accounts.models import Alert, LedgerEntry, Message, Submission, Wallet
 from tests.factories import make_account, make_api_user, make_order
 
@@ -31,7 +31,7 @@ def all_at_once(jobs: list[Callable[[], int]]) -> list[int]:
         return list(pool.map(run, jobs))
 
 
-def accepted(order: submission.Order) -> Callable[[], int]:
+def accepted(order: orders.Order) -> Callable[[], int]:
     """A job that submits an order and returns how many messages were accepted."""
 
     def submit() -> int:

@@ -18,6 +18,7 @@ from sms_accounts import (
     callbacks,
     delivery,
     ledger,
+    orders,
     reports,
     retention,
     submission,
@@ -294,7 +295,7 @@ class TestNoTexts:
     def test_do_not_make_a_repeated_call_another_one(self):
         user = make_api_user()
         retention.set_keeps_no_texts(user, True, by=None)
-        order = submission.Order(**{**make_order(user).__dict__, "idempotency_key": "k"})
+        order = orders.Order(**{**make_order(user).__dict__, "idempotency_key": "k"})
         first = submission.submit(order)
         age(Message.objects.get(), ago=timedelta(0))
         retention.remove_old()

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from sms_accounts import delivery, submission
+from sms_accounts import delivery, orders, submission
 from sms_accounts.models import Message, MessageEvent, State
 from tests.factories import make_account, make_api_user, make_order
 from tests.plans import plan_of
@@ -76,7 +76,7 @@ def test_that_was_cancelled_meanwhile_stays_so(carrier, clock):
 
 def test_for_a_moment_that_has_passed_is_refused(clock):
     for at in (NOON, NOON - timedelta(days=1)):
-        with pytest.raises(submission.NotInTheFuture):
+        with pytest.raises(orders.NotInTheFuture):
             schedule(at)
 
     assert not Message.objects.exists()

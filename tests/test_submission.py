@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sms_accounts import api_users, ledger, submission
+from sms_accounts import api_users, ledger, orders, submission
 from sms_accounts.models import LedgerEntry, Message, Rate, Sender, Submission
 from tests.factories import MSISDN, SENDER, make_account, make_api_user, make_order
 
@@ -32,16 +32,14 @@ class TestPrice:
         for prefix, rate in (("336", "0.50"), ("33639", "0.35"), ("33640", "9"), ("44", "2.05")):
             Rate.objects.create(prefix=prefix, credits=Decimal(rate))
 
-        quote = submission.quote(make_order(user, receivers=[number]))
+        quote = orders.quote(make_order(user, receivers=[number]))
 
         assert quote.credits == {number: Decimal(credits)}
 
     def test_is_parts_times_rate_for_each_receiver(self, user):
         Rate.objects.create(prefix="44", credits=Decimal("2.05"))
 
-        quote = submission.quote(
-            make_order(user, text="x" * 307, receivers=[MSISDN, "442079460123"])
-        )
+        quote = orders.quote(make_order(user, text="x" * 307, receivers=[MSISDN, "442079460123"]))
 
         assert quote.length.parts == 3
         assert quote.credits == {MSISDN: 3, "442079460123": Decimal("6.15")}
@@ -50,17 +48,17 @@ class TestPrice:
     def test_counts_the_stop_clause(self, user):
         order = make_order(user, text="x" * 150)
 
-        assert submission.quote(order).total == 1
-        assert submission.quote(replace(order, stop_clause=True)).total == 2
+        assert orders.quote(order).total == 1
+        assert orders.quote(replace(order, stop_clause=True)).total == 2
 
     def test_is_that_of_unicode_where_it_was_asked_for(self, user):
         order = make_order(user, text="x" * 71)
 
-        assert submission.quote(order).total == 1
-        assert submission.quote(replace(order, unicode=True)).total == 2
+        assert orders.quote(order).total == 1
+        assert orders.quote(replace(order, unicode=True)).total == 2
 
     def test_is_asked_without_storing_or_paying_anything(self, user):
-        submission.quote(make_order(user))
+        orders.quote(make_order(user))
 
         assert not Submission.objects.exists()
         assert user.account.wallet.credits == 10_000
@@ -68,7 +66,7 @@ class TestPrice:
 
 class TestReceivers:
     def test_are_charged_once_in_whatever_form_they_are_repeated(self, user):
-        quote = submission.quote(
+        quote = orders.quote(
             make_order(user, receivers=["0033639980004", "+33 6 39 98 00 04", "33639980004"])
         )
 
@@ -97,7 +95,7 @@ class TestReceivers:
     def test_may_be_a_thousand_and_no_more(self, user):
         numbers = [str(33639980000 + number) for number in range(1001)]
 
-        with pytest.raises(submission.TooManyReceivers):
+        with pytest.raises(orders.TooManyReceivers):
             submission.submit(make_order(user, receivers=numbers))
         assert (
             len(submission.submit(make_order(user, receivers=numbers[:1000])).message_ids) == 1000
@@ -148,22 +146,22 @@ class TestAccepted:
 
 
 REFUSALS: list[tuple[dict[str, Any], object]] = [
-    ({"sender": "Unknown"}, submission.SenderNotEnabled),
-    ({"sender": ""}, submission.SenderNotEnabled),
-    ({"sender": "a\0"}, submission.SenderNotEnabled),
-    ({"sender": SENDER.lower()}, submission.SenderNotEnabled),
-    ({"receivers": []}, submission.NoValidReceiver),
-    ({"receivers": ["1", "x"]}, submission.NoValidReceiver),
-    ({"receivers": [MSISDN] * 1001}, submission.TooManyReceivers),
-    ({"text": ""}, submission.TextNotUsable),
-    ({"text": " \n\t"}, submission.TextNotUsable),
-    ({"text": "a\0b"}, submission.TextNotUsable),
-    ({"text": "a\ud800b"}, submission.TextNotUsable),
-    ({"text": "x" * 919}, submission.TextNotUsable),
-    ({"text": "ç" * 403}, submission.TextNotUsable),
-    ({"text": "x" * 918, "stop_clause": True}, submission.TextNotUsable),
-    ({"tag": "x" * 21}, submission.TagNotUsable),
-    ({"tag": "\0"}, submission.TagNotUsable),
+    ({"sender": "Unknown"}, orders.SenderNotEnabled),
+    ({"sender": ""}, orders.SenderNotEnabled),
+    ({"sender": "a\0"}, orders.SenderNotEnabled),
+    ({"sender": SENDER.lower()}, orders.SenderNotEnabled),
+    ({"receivers": []}, orders.NoValidReceiver),
+    ({"receivers": ["1", "x"]}, orders.NoValidReceiver),
+    ({"receivers": [MSISDN] * 1001}, orders.TooManyReceivers),
+    ({"text": ""}, orders.TextNotUsable),
+    ({"text": " \n\t"}, orders.TextNotUsable),
+    ({"text": "a\0b"}, orders.TextNotUsable),
+    ({"text": "a\ud800b"}, orders.TextNotUsable),
+    ({"text": "x" * 919}, orders.TextNotUsable),
+    ({"text": "ç" * 403}, orders.TextNotUsable),
+    ({"text": "x" * 918, "stop_clause": True}, orders.TextNotUsable),
+    ({"tag": "x" * 21}, orders.TagNotUsable),
+    ({"tag": "\0"}, orders.TagNotUsable),
     ({"receivers": [MSISDN] + [str(33639980000 + n) for n in range(90)]}, "too dear"),
 ]
 
@@ -197,14 +195,14 @@ class TestRefused:
     def test_sender_of_another_account_is_not_ours(self, user):
         make_account(sender="Others")
 
-        with pytest.raises(submission.SenderNotEnabled):
+        with pytest.raises(orders.SenderNotEnabled):
             submission.submit(make_order(user, sender="Others"))
 
     @pytest.mark.parametrize("status", ["waiting", "refused"])
     def test_sender_needs_to_be_enabled(self, user, status):
         Sender.objects.create(account=user.account, name="NewName", status=status)
 
-        with pytest.raises(submission.SenderNotEnabled):
+        with pytest.raises(orders.SenderNotEnabled):
             submission.submit(make_order(user, sender="NewName"))
 
     def test_used_up_quota_is_told_apart_from_an_empty_account(self):

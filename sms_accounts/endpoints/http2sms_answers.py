@@ -1,6 +1,7 @@
 """Alone writes the answers of http2sms, in each of its six formats."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ class Accepted:
     invalid: tuple[str, ...]
     credits_left: Decimal
     status: int = 100
+    http_status = 200
 
     @property
     def lines(self) -> list[str]:
@@ -36,6 +38,11 @@ class Refused:
     cause: str
     hint: str = ""
     retry_after: timedelta | None = None
+
+    @property
+    def http_status(self) -> int:
+        """200 for most; what a client of HTTP must understand stands in the body too."""
+        return self.status if self.status in (429, 503) else 200
 
     @property
     def message(self) -> str:
@@ -143,3 +150,16 @@ FORMATS: dict[str, Callable[[Answer], str]] = {
     "text/json": _json,
     "application/json": _json,
 }
+
+
+def headers(answer: Answer, content_type: str) -> dict[str, str]:
+    """Return the headers of an answer in one of the formats."""
+    named = {
+        "Content-Type": f"{content_type}; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Content-Language": "en",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if isinstance(answer, Refused) and answer.retry_after is not None:
+        named["Retry-After"] = str(math.ceil(answer.retry_after.total_seconds()))
+    return named

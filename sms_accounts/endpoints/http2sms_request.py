@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -17,6 +18,8 @@ from sms_accounts.models import AddressUse
 
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
+# Each of its letters may be written as three.
+_LONGEST_NAME = 3 * max(map(len, NAMES))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +50,40 @@ class Said:
 
 def said(request: HttpRequest) -> Said:
     """Return what a GET or POST says; never raises for what is wrong with it."""
-    # WSGI hands over bytes as the characters of Latin-1.
-    query = list(_pairs(str(request.META.get("QUERY_STRING", "")).encode("latin-1", "replace")))
     body: list[tuple[str, str]] = []
     problem = None
     try:
         body += _body_pairs(request)
     except NotSent as refused:
         problem = refused
-    headers = list(_headers(request))
+    meta = request.META
+    return _said(
+        # WSGI hands over bytes as the characters of Latin-1.
+        str(meta.get("QUERY_STRING", "")).encode("latin-1", "replace"),
+        authorization=meta.get("HTTP_AUTHORIZATION", ""),
+        idempotency_key=meta.get("HTTP_IDEMPOTENCY_KEY", ""),
+        body=body,
+        problem=problem,
+    )
+
+
+def said_plainly(query: bytes, *, form: bytes, authorization: str) -> Said:
+    """Return what a request says in its query, its form and its credentials of HTTP Basic."""
+    return _said(query, authorization=authorization, body=list(_pairs(form)) if form else [])
+
+
+def _said(
+    encoded_query: bytes,
+    *,
+    authorization: str,
+    idempotency_key: str = "",
+    body: list[tuple[str, str]],
+    problem: NotSent | None = None,
+) -> Said:
+    query = list(_pairs(encoded_query))
+    headers = list(_basic(authorization)) if authorization else []
+    if idempotency_key:
+        headers.append(("idempotencyKey", _text(idempotency_key.encode("latin-1", "replace"))))
     values: dict[str, str] = {}
     contradicted = ""
     for name, value in (*query, *headers, *body):
@@ -126,7 +154,7 @@ def _pairs(encoded: bytes) -> Iterator[tuple[str, str]]:
     """Yield name and value of each parameter that http2sms knows."""
     for pair in encoded.split(b"&"):
         wire_name, equals, value = pair.partition(b"=")
-        name = NAMES.get(_decoded(wire_name).lower())
+        name = _proper(wire_name)
         if name is None:
             continue
         if name == "noStop" and not equals:
@@ -134,8 +162,15 @@ def _pairs(encoded: bytes) -> Iterator[tuple[str, str]]:
         yield name, _decoded(value)
 
 
+@lru_cache(maxsize=1000)
+def _proper(wire_name: bytes) -> str | None:
+    """Return the name of a parameter as we spell it, or None for one that we do not know."""
+    return NAMES.get(_decoded(wire_name).lower()) if len(wire_name) <= _LONGEST_NAME else None
+
+
 def _decoded(encoded: bytes) -> str:
-    return _text(unquote_to_bytes(encoded.replace(b"+", b" ")))
+    spaced = encoded.replace(b"+", b" ")
+    return _text(unquote_to_bytes(spaced) if b"%" in spaced else spaced)
 
 
 def _text(octets: bytes) -> str:
@@ -143,13 +178,6 @@ def _text(octets: bytes) -> str:
         return octets.decode()
     except UnicodeDecodeError:
         return octets.decode("latin-1")
-
-
-def _headers(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    yield from _basic(request.headers.get("Authorization", ""))
-    if "Idempotency-Key" in request.headers:
-        octets = request.headers["Idempotency-Key"].encode("latin-1", "replace")
-        yield "idempotencyKey", _text(octets)
 
 
 def _basic(authorization: str) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sms_accounts.submission import STOP_CLAUSE
+from sms_accounts.orders import STOP_CLAUSE
 
 # Clients with a date write hhmmddMMYYYY.
 IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).strftime("%H%M%d%m%Y")

@@ -65,12 +65,12 @@ MAIL = "django.core.mail:EmailMessage.send"
 DATA = "smtplib:SMTP.data"
 
 POINTS = (
-    *_commit("submission.store", "submit", "sms_accounts.submission:_store"),
+    *_commit("submission.store", "submit", "sms_accounts.submission:_Round.store"),
     Point(
         name="http2sms.answer: before the write",
         step="submit",
         side="after",
-        call="sms_accounts.endpoints.http2sms:ring",
+        call="sms_accounts.tasks:Bell.ring",
     ),
     *_commit("delivery.queue_scheduled", "deliver", "sms_accounts.delivery:_queue_some"),
     *_commit("delivery.claim", "deliver", "sms_accounts.delivery:_claim"),
