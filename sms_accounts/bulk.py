@@ -144,8 +144,6 @@ class Table:
 def _conversion(field: "models.Field[Any, Any]") -> Convert:
     if isinstance(field, CreditsField):
         return to_hundredths
-    if isinstance(field, models.JSONField):
-        return json.dumps
     if isinstance(field, models.DateTimeField):
         if connection.vendor == "postgresql":
             return _iso_time

@@ -219,13 +219,14 @@ def debit(
 
 
 def debit_each(
-    bills: Sequence[Bill], payers: Mapping[int, Payer]
+    bills: Sequence[Bill], payers: Mapping[int, Payer], *, along: Callable[[], None] | None = None
 ) -> list[Paid | InsufficientCredits]:
     """Take the price of each submission from the purse of whoever sends, in this order.
 
     `payers` has every API user among them, locked by `lock_payers` in this transaction. Bills on
     one purse are taken from it at once if it holds them all; otherwise one after the other, and
-    who cannot be paid then has changed nothing.
+    who cannot be paid then has changed nothing. `along` sends statements of the caller's through
+    `bulk`, in the same round trip and before the purses are touched.
     """
     outcomes: dict[int, Paid | InsufficientCredits] = {}
     on_wallet: dict[int, list[int]] = {}
@@ -235,30 +236,39 @@ def debit_each(
             outcomes[number] = _why_refused(bill.payer)
         else:
             on_wallet.setdefault(wallet_id, []).append(number)
-    moved_at_once = _move_each(
-        {
-            wallet_id: -sum((bills[number].credits for number in numbers), Decimal(0))
-            for wallet_id, numbers in on_wallet.items()
-        }
-    )
-    movements: dict[int, _Moved] = {}
-    for wallet_id, numbers in sorted(on_wallet.items()):
-        prices = [-bills[number].credits for number in numbers]
-        if moved := moved_at_once.get(wallet_id):
-            each: Sequence[_Moved | None] = _one_by_one(moved, prices)
-        else:
-            each = [_move(wallet_id, price) for price in prices]
-        paid = {number: one for number, one in zip(numbers, each, strict=True) if one}
-        movements |= paid
-        _alert_crossings_of_bills([(bills[number], one) for number, one in paid.items()])
+    # Nothing of Django's own in here: it cannot count rows while it does not wait for them.
+    with bulk.together():
+        if along:
+            along()
+        movements = _take(bills, on_wallet)
+        _DEBITS.insert(_debit_entry(bills[number], moved) for number, moved in movements.items())
+    for wallet_id, numbers in on_wallet.items():
+        paid = [(bills[number], movements[number]) for number in numbers if number in movements]
+        _alert_crossings_of_bills(paid)
         for number in numbers:
             outcomes[number] = (
-                Paid(wallet_id, paid[number].after)
-                if number in paid
+                Paid(wallet_id, movements[number].after)
+                if number in movements
                 else _why_refused(bills[number].payer)
             )
-    _DEBITS.insert(_debit_entry(bills[number], moved) for number, moved in movements.items())
     return [outcomes[number] for number in range(len(bills))]
+
+
+def _take(bills: Sequence[Bill], on_wallet: Mapping[int, Sequence[int]]) -> dict[int, _Moved]:
+    """Take bills from purses; return the movement of each that was paid, by its number."""
+    prices = {
+        wallet_id: [-bills[number].credits for number in numbers]
+        for wallet_id, numbers in on_wallet.items()
+    }
+    at_once = _move_each({wallet_id: sum(each, Decimal(0)) for wallet_id, each in prices.items()})
+    movements: dict[int, _Moved] = {}
+    for wallet_id, numbers in sorted(on_wallet.items()):
+        if moved := at_once.get(wallet_id):
+            each: Sequence[_Moved | None] = _one_by_one(moved, prices[wallet_id])
+        else:
+            each = [_move(wallet_id, price) for price in prices[wallet_id]]
+        movements |= {number: one for number, one in zip(numbers, each, strict=True) if one}
+    return movements
 
 
 def _wallet_that_pays(payer: ApiUser | Account, payers: Mapping[int, Payer]) -> int | None:

@@ -1,6 +1,6 @@
 """From orders to stored, paid messages: many in one transaction, and each for itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -157,7 +157,7 @@ class _Round:
         self._going_on = set(range(len(priced)))
 
     def store(self) -> dict[int, Outcome]:
-        with transaction.atomic(), bulk.together():
+        with transaction.atomic():
             self._lock()
             twins = self._keep_keys()
             minutes = pace.locked(
@@ -166,13 +166,11 @@ class _Round:
             too_fast = self._count(minutes)
             self._stop_those_judged_by_what_was()
             if self._can_surely_not_all_be_paid():
-                refused = self._pay()
+                self._pay()
                 self._insert()
             else:
                 # Before the purse is touched: who else pays from it waits until the commit.
-                self._insert()
-                refused = self._pay()
-                self._take_out(refused)
+                self._take_out(self._pay(along=self._insert))
             self._give_back(minutes, too_fast)
             self._drop_keys()
         # Of two with the same key the other one was first, and has been stored by now.
@@ -181,10 +179,11 @@ class _Round:
         return self._outcomes
 
     def _lock(self) -> None:
-        ids = _SUBMISSIONS.next_ids(len(self._priced))
-        message_ids = _MESSAGES.next_ids(sum(len(one.quote.credits) for one in self._priced))
-        payers = ledger.lock_payers({user.pk for user in self._users()})
-        self._ids, self._payers, free = ids(), payers(), iter(message_ids())
+        with bulk.together():
+            ids = _SUBMISSIONS.next_ids(len(self._priced))
+            message_ids = _MESSAGES.next_ids(sum(len(one.quote.credits) for one in self._priced))
+            payers = ledger.lock_payers({user.pk for user in self._users()})
+            self._ids, self._payers, free = ids(), payers(), iter(message_ids())
         self._ids_of_messages = [
             tuple(next(free) for _number in one.quote.credits) for one in self._priced
         ]
@@ -274,12 +273,13 @@ class _Round:
             return order.account.wallet_id
         return self._payers[order.api_user.pk].wallet_id
 
-    def _pay(self) -> list[int]:
+    def _pay(self, *, along: Callable[[], None] | None = None) -> list[int]:
         """Take the price of each; return the places of those that could not be paid."""
         places = sorted(self._going_on)
         bills = [self._bill(place) for place in places]
         refused = []
-        for place, outcome in zip(places, ledger.debit_each(bills, self._payers), strict=True):
+        outcomes = ledger.debit_each(bills, self._payers, along=along)
+        for place, outcome in zip(places, outcomes, strict=True):
             if isinstance(outcome, ledger.Paid):
                 self._outcomes[place] = Receipt(
                     submission_id=self._ids[place],

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from sms_accounts.bulk import Table, together
-from sms_accounts.models import IdempotencyKey, Message, Submission
+from sms_accounts.models import Message, Submission
 from tests.factories import make_api_user, make_submission
 
 pytestmark = pytest.mark.django_db
@@ -76,17 +76,6 @@ def test_texts_come_back_as_they_were(submission):
     assert [stored[key].text for key in keys] == texts
     assert stored[keys[0]].address == "2001:db8::1"
     assert stored[keys[0]].created_at == AT
-
-
-def test_json_comes_back_as_it_was(submission):
-    table = Table(
-        IdempotencyKey, "api_user_id", "key", "fingerprint", "submission_id", "invalid",
-        "created_at",
-    )  # fmt: skip
-
-    table.insert([(submission.api_user_id, "k", "f", submission.pk, ["06", 'é"'], AT)])
-
-    assert IdempotencyKey.objects.get().invalid == ["06", 'é"']
 
 
 def test_keys_are_never_given_twice_and_rise(submission):
