@@ -1,6 +1,7 @@
 """The ASGI callable that a web server runs: pages by Django, and http2sms beside it."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -35,6 +36,11 @@ class Application:
         self._at_once: AtOnce | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Whoever went away in the middle of a request waits for no answer.
+        with suppress(ConnectionResetError):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in self._paths:
             named = dict(scope["headers"])
             form = b""

@@ -12,7 +12,7 @@ from django.db.models import F
 from hypothesis import Phase, settings
 
 from sms_accounts import ledger
-from sms_accounts.models import Account, Wallet
+from sms_accounts.models import Wallet
 from tests.ledger_machine import Cast, run
 from tests.sizes import in_full
 
@@ -46,13 +46,7 @@ def alerts_below_the_threshold_only(patch):
 
 
 def charges_the_purse_that_was_read_before(patch):
-    right = ledger.debit
-
-    def stale(payer, credits, **named):
-        owner = Account.objects.filter(wallet=payer.wallet_id).first()
-        return right(owner or payer, credits, **named)
-
-    patch.setattr(ledger, "debit", stale)
+    patch.setattr(ledger, "_wallet_that_pays", lambda payer, _payers: payer.wallet_id)
 
 
 def refunds_to_the_account_always(patch):

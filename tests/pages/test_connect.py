@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
 
-from sms_accounts import guesses, http2sms
+from sms_accounts import guesses, http2sms, price_list
 from sms_accounts.carriers import simulated_numbers
 from sms_accounts.forms.connect import TEST_NUMBERS
 from sms_accounts.models import AddressUse, ApiUser, Membership, Message, Sender, Submission
@@ -364,6 +364,7 @@ class TestWhoMay:
 
 def test_more_users_and_senders_are_no_more_queries(browser, account, shop):
     def queries() -> int:
+        price_list.forget()
         with CaptureQueriesContext(connection) as captured:
             assert browser.get(URL).status_code == 200
         return len(captured)
