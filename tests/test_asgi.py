@@ -80,7 +80,7 @@ class Web:
         content = b"".join(message.get("body", b"") for message in sent[1:])
         return sent[0]["status"], answered, content.decode()
 
-    def send(self, user, **parameters: str) -> str:
+    def send(self, user, **parameters):
         return self.call(urlencode(words(user, **parameters)).encode())[2]
 
     def close(self) -> None:
