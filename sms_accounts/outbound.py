@@ -19,7 +19,7 @@ import ssl
 import string
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -116,6 +116,19 @@ class Answer:
     status: int
     body_start: bytes
     duration: timedelta
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str:
+        """Return the first value of a header, or nothing."""
+        given = (value for known, value in self.headers if known.lower() == name.lower())
+        return next(given, "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +158,8 @@ def check_url(url: str, *, trusted: Collection[Network] = ()) -> None:
 
     Asks nobody: this is for the moment a URL is saved. `get` judges the addresses again.
     """
-    if len(url) > LONGEST_URL:
+    # In the form in which it is stored and indexed: letters like é take more than one place.
+    if len(url.encode(errors="replace")) > LONGEST_URL:
         raise NotAllowed(Refusal.LENGTH)
     target = _read(url)
     if target.address is not None:
@@ -167,6 +181,38 @@ def get(
     may be called although they are not public. Raises NotAllowed, before any connection, if one
     of the addresses of the name is neither; CallFailed if no whole answer came in time.
     """
+    request = _Request(method="GET", headers=dict(headers))
+    return _call(url, request, trusted, timeout, resolve, connect)
+
+
+def post(
+    url: str,
+    body: bytes,
+    *,
+    headers: Iterable[tuple[str, str]] = (),
+    trusted: Collection[Network] = (),
+    timeout: timedelta = timedelta(seconds=10),
+    resolve: Resolve = socket.getaddrinfo,
+    connect: Connect = socket.create_connection,
+) -> Answer:
+    """Post a body to a URL, under the same rules as `get`."""
+    request = _Request(method="POST", headers=dict(headers), body=body)
+    return _call(url, request, trusted, timeout, resolve, connect)
+
+
+def query_sent(url: str) -> str:
+    """Return the query of a URL byte for byte as `get` sends it; raises NotAllowed."""
+    return _read(url).path.partition("?")[2]
+
+
+def _call(
+    url: str,
+    request: _Request,
+    trusted: Collection[Network],
+    timeout: timedelta,
+    resolve: Resolve,
+    connect: Connect,
+) -> Answer:
     target = _read(url)
     started = time.monotonic()
     deadline = _Deadline(started + timeout.total_seconds())
@@ -177,10 +223,10 @@ def get(
             contextlib.closing(_dial(addresses, target.port, connect, deadline)) as plain,
             contextlib.closing(_secured(plain, target, deadline)) as line,
         ):
-            status, body_start = _exchange(_Wire(line, deadline), target, headers)
+            status, head, body_start = _exchange(_Wire(line, deadline), target, request)
     except (OSError, http.client.HTTPException) as error:
         raise CallFailed(_reason(error)) from error
-    return Answer(status, body_start, timedelta(seconds=time.monotonic() - started))
+    return Answer(status, body_start, timedelta(seconds=time.monotonic() - started), head)
 
 
 def _allow(addresses: Iterable[Address], *, trusted: Collection[Network]) -> None:
@@ -348,9 +394,9 @@ class _Wire(io.RawIOBase):
 
 
 def _exchange(
-    wire: _Wire, target: _Target, headers: Iterable[tuple[str, str]]
-) -> tuple[int, bytes]:
-    """Send the request; return the status and the start of the body."""
+    wire: _Wire, target: _Target, request: _Request
+) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+    """Send the request; return the status, the headers and the start of the body."""
     ours = {
         "Host": _host_header(target),
         "User-Agent": "sms-panel",
@@ -360,10 +406,11 @@ def _exchange(
     }
     connection = http.client.HTTPConnection(target.host, target.port)
     connection.sock = cast(socket.socket, wire)
-    connection.request("GET", target.path, headers=dict(headers) | ours)
+    headers = {**request.headers, **ours}
+    connection.request(request.method, target.path, body=request.body, headers=headers)
     try:
         response = connection.getresponse()
-        return response.status, response.read(BODY_KEPT)
+        return response.status, tuple(response.getheaders()), response.read(BODY_KEPT)
     except ValueError as error:
         # The parser takes some malformed chunk sizes for numbers and stumbles over them later.
         raise http.client.HTTPException from error

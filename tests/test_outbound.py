@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sms_accounts import outbound
-from sms_accounts.outbound import CallFailed, Failure, NotAllowed, Refusal, get
+from sms_accounts.outbound import CallFailed, Failure, NotAllowed, Refusal, get, post, query_sent
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -131,6 +131,12 @@ class TestGetDials:
 
         assert len(recorder.dialled) == outbound.MOST_DIALLED
 
+    def test_nobody_to_post_to_inside(self, recorder):
+        with pytest.raises(NotAllowed):
+            post("http://name.example/", b"", resolve=resolves_to("::1"), connect=recorder)
+
+        assert recorder.dialled == []
+
     @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1"])
     def test_what_the_installation_trusts(self, recorder, address):
         resolve = resolves_to(address)
@@ -181,6 +187,31 @@ class TestGetSends:
 
         for line in ("User-Agent: sms-panel", "Accept-Encoding: identity", "X-Signature: abc"):
             assert request.count(f"\r\n{line}\r\n") == 1
+
+    def test_a_body_with_its_length(self, recorder):
+        body = '{"é": 1}'.encode()
+        headers = [("Content-Type", "application/json")]
+
+        post("http://8.8.8.8/dlr?own=1", body, headers=headers, connect=recorder)
+
+        head, _blank, sent = recorder.request().partition("\r\n\r\n")
+        assert head.startswith("POST /dlr?own=1 HTTP/1.1\r\n")
+        assert "\r\nContent-Length: 9" in head
+        assert "\r\nContent-Type: application/json" in head
+        assert sent.encode() == body
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://8.8.8.8/dlr?b=2&a=1&b=3&c=%2f+x&é=ü#part",
+            "http://8.8.8.8?a=1?b=2",
+            "http://8.8.8.8/dlr",
+        ],
+    )
+    def test_the_query_that_it_says_it_sends(self, recorder, url):
+        request = self.request(recorder, url)
+
+        assert request.split(" ")[1].partition("?")[2] == query_sent(url)
 
     def test_no_header_that_breaks_out_of_its_line(self, recorder):
         recorder.answer = b""

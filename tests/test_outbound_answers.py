@@ -116,6 +116,12 @@ class TestGetReceives:
         assert (answer.status, answer.body_start) == (503, b"later")
         assert timedelta(0) < answer.duration < timedelta(seconds=2)
 
+    def test_its_headers_by_their_names(self):
+        answer = self.call(says(b"HTTP/1.1 429 No\r\nretry-after: 7\r\nContent-Length: 0\r\n\r\n"))
+
+        assert answer.header("Retry-After") == "7"
+        assert answer.header("Location") == ""
+
     def test_an_answer_in_chunks(self):
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -148,6 +148,12 @@ class TestCheckUrl:
         check_url(url)
         assert refusal_of(url + "x") is Refusal.LENGTH
 
+    def test_counts_letters_that_take_more_places_as_so_many(self):
+        # The database keeps an index of URLs, whose entries have a longest length in bytes.
+        check_url("http://www.example.com/" + "é" * 980)
+
+        assert refusal_of("http://www.example.com/" + "é" * 1_000) is Refusal.LENGTH
+
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
     def test_accepts_what_the_installation_trusts(self, host):
         check_url(f"http://{host}:9000/", trusted=LOOPBACK)
