@@ -78,9 +78,12 @@ OUTBOXES = (
     Outbox(
         name="callbacks",
         label=gettext_lazy("Callbacks to call"),
-        rows=lambda now: Callback.objects.filter(
-            done_at=None, given_up_at=None, due_at__lte=now
-        ).order_by("due_at", "id"),
+        # Without the backlogs of receivers that are down: no worker can help those.
+        rows=lambda now: (
+            Callback.objects.open()
+            .filter(backlog_of=None, due_at__lte=now)
+            .order_by("due_at", "id")
+        ),
         since="due_at",
         warn_after=timedelta(minutes=5),
         fail_after=timedelta(hours=1),

@@ -5,7 +5,13 @@ from sms_accounts.models.activity import Activity
 from sms_accounts.models.alert import Alert, Notification
 from sms_accounts.models.api_user import AddressUse, ApiUser
 from sms_accounts.models.attempt import Attempt, DlrPost, DlrReport
-from sms_accounts.models.callback import Callback, CallbackAttempt
+from sms_accounts.models.callback import (
+    Callback,
+    CallbackAttempt,
+    CallbackEndpoint,
+    CallbackReplay,
+    CallbackSecret,
+)
 from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.routing import Rate, Sender
@@ -24,6 +30,9 @@ __all__ = [
     "Attempt",
     "Callback",
     "CallbackAttempt",
+    "CallbackEndpoint",
+    "CallbackReplay",
+    "CallbackSecret",
     "DlrPost",
     "DlrReport",
     "Heartbeat",

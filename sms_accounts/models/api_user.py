@@ -60,6 +60,10 @@ class ApiUser(models.Model):
         SMS = "sms", _("SMS")
         BOTH = "both", _("Email and SMS")
 
+    class CallbackMethod(models.TextChoices):
+        GET = "get", _("GET, values in the query string")
+        POST = "post", _("POST, values as JSON")
+
     account = models.ForeignKey(Account, models.PROTECT, related_name="api_users")
     login = models.CharField(_("ID"), max_length=40, validators=[LOGIN])
     password = models.CharField(_("password hash"), max_length=128)
@@ -99,6 +103,12 @@ class ApiUser(models.Model):
     # Two letters each, as in ["BE", "FR"]; none means everywhere.
     countries = models.JSONField(_("countries"), default=list, blank=True)
     callback_url = models.CharField(_("callback"), max_length=2000, blank=True)
+    callback_method = models.CharField(
+        _("callback method"),
+        max_length=4,
+        choices=CallbackMethod.choices,
+        default=CallbackMethod.GET,
+    )
 
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
