@@ -174,6 +174,7 @@ CELERY_TASK_DEFAULT_QUEUE = "delivery"
 CELERY_TASK_ROUTES = {
     "sms_accounts.tasks.call_due": {"queue": "callbacks"},
     "sms_accounts.tasks.alert_due": {"queue": "alerts"},
+    "sms_accounts.tasks.tell_of_callbacks": {"queue": "alerts"},
 }
 _RING = {"schedule": timedelta(seconds=2), "options": {"expires": 10}}
 CELERY_BEAT_SCHEDULE = {
@@ -183,6 +184,11 @@ CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "sms_accounts.tasks.purge", "schedule": timedelta(minutes=10)},
     "end_overdue": {
         "task": "sms_accounts.tasks.end_overdue",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 50},
+    },
+    "tell_of_callbacks": {
+        "task": "sms_accounts.tasks.tell_of_callbacks",
         "schedule": timedelta(minutes=1),
         "options": {"expires": 50},
     },

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from sms_accounts import activity, credentials, ledger
+from sms_accounts import activity, callback_endpoints, credentials, ledger
 from sms_accounts.models import Account, Alert, ApiUser, Callback, User, Wallet
 
 
@@ -249,6 +249,7 @@ def set_callback(user: ApiUser, url: str, *, by: User | None) -> bool:
         _redirect(
             Callback.objects.filter(api_user=user, url=before, done_at=None, given_up_at=None), url
         )
+        callback_endpoints.switch_on_where_off(user.account_id, url, by=by)
         activity.record(by, "callback changed", user, before={"url": before}, after={"url": url})
     return True
 
@@ -263,7 +264,7 @@ def _redirect(waiting: QuerySet[Callback], url: str) -> None:
         told = Callback.objects.filter(
             message=OuterRef("message"), sequence=OuterRef("sequence"), url=url
         )
-        waiting.exclude(Exists(told)).update(url=url, due_at=now)
+        waiting.exclude(Exists(told)).update(url=url, due_at=now, backlog_of=None)
     waiting.update(given_up_at=now)
 
 

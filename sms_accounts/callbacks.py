@@ -1,39 +1,62 @@
 """Tells customers' URLs what became of their messages, and logs each attempt."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable
+import random
+import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
+from email.utils import parsedate_to_datetime
 
 import structlog
 from django.conf import settings
 from django.db import OperationalError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import F
 from django.utils import timezone
 
-from sms_accounts import codes, outbound
-from sms_accounts.models import Callback, CallbackAttempt, User
+from sms_accounts import (
+    callback_endpoints,
+    callback_replays,
+    callback_requests,
+    callback_secrets,
+    outbound,
+)
+from sms_accounts.callback_lines import PLACES, SLOW, Lines, Standing
+from sms_accounts.models import (
+    Callback,
+    CallbackAttempt,
+    CallbackEndpoint,
+    MessageEvent,
+)
 
 log = structlog.get_logger(__name__)
 
-# How many calls one worker has under way, how many of one URL before others come first, how
-# long one may take, and when a worker that has not come back from its calls is given up.
-WINDOW = 16
-OF_ONE_URL = 4
+# How long one call may take, and when a worker that has not come back from its calls, and
+# from those that it took ahead, is given up.
 TIMEOUT = timedelta(seconds=10)
 CLAIM = timedelta(minutes=1)
 
-# After a call that failed, the next one follows in so long; after the last, it is given up.
+# After a call that failed, the next one follows in so long, or a tenth less or more, so that
+# what failed together does not come back together; after the last, it is given up.
 WAITS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 60, 300, 1800, 7200, 21600, 43200, 86400, 86400)
 )
+JITTER = 0.1
 
+# A receiver that asks for time (Retry-After) is given it, but no more than this.
+LONGEST_PAUSE = timedelta(hours=1)
+_BUSY = (429, 503)
+_GONE = 410
 
 # A call over which the program itself stumbles is parked after so many tries in all.
 MOST_FAULTS = 3
+
+# How long a worker with calls under way waits at most until it looks for what is due since.
+LOOK_EVERY = timedelta(seconds=1)
+
+_dice = random.SystemRandom()
+_running = threading.Lock()
+_rung = threading.Event()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +68,7 @@ class _Outcome:
     status: int | None = None
     answer: str = ""
     problem: str = ""
+    pause: timedelta | None = None
     is_final: bool = False
     is_fault: bool = False
 
@@ -52,101 +76,117 @@ class _Outcome:
     def is_success(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
 
+    @property
+    def standing(self) -> Standing | None:
+        """Return what it shows of the endpoint; nothing where the program is at fault."""
+        if self.is_fault:
+            return None
+        if not self.is_success:
+            return Standing.FAILING
+        return Standing.SLOW if self.duration and self.duration > SLOW else Standing.GOOD
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A call that may be made without asking the database for anything."""
+
+    callback: Callback
+    keys: Sequence[bytes] = ()
+    events: Sequence[MessageEvent] = field(default=())
+
 
 def call_due() -> int:
     """Call the URLs that are due, and go on while there are any; return how many were called.
 
-    A slow receiver with many callbacks holds a few of this worker's places, not all: whenever
-    a call ends, callbacks of other receivers take its place.
+    One thread of a process does so at a time, with places for many calls; whoever comes
+    meanwhile leaves word that there is something new.
     """
     called = 0
+    _rung.set()
+    while _rung.is_set() and _running.acquire(blocking=False):
+        try:
+            called += _call_all()
+        finally:
+            _running.release()
+    return called
+
+
+def _call_all() -> int:
+    called = 0
+    lines = Lines()
     under_way: dict[Future[_Outcome], Callback] = {}
-    with ThreadPoolExecutor(WINDOW) as pool:
+    with ThreadPoolExecutor(PLACES) as pool:
         while True:
-            while claimed := _claim(WINDOW - len(under_way), but_not=_busy(under_way.values())):
-                for callback in claimed:
-                    under_way[pool.submit(_call, callback)] = callback
+            _rung.clear()
+            callback_replays.step_all()
+            _claim(lines)
+            for order in _orders(lines.next_calls()):
+                future = pool.submit(_call, order)
+                future.add_done_callback(lambda _future: _rung.set())
+                under_way[future] = order.callback
             if not under_way:
                 return called
-            ended, _others = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
-            for future in ended:
-                _record_call(under_way.pop(future), future)
-                called += 1
+            _rung.wait(LOOK_EVERY.total_seconds())
+            ended, _others = wait(under_way, timeout=0, return_when=FIRST_COMPLETED)
+            outcomes = [(under_way.pop(future), _outcome(future)) for future in ended]
+            _record_all(outcomes, lines)
+            called += len(outcomes)
 
 
-def _busy(under_way: Collection[Callback]) -> list[str]:
-    calls = Counter(callback.url for callback in under_way)
-    return [url for url, count in calls.items() if count >= OF_ONE_URL]
-
-
-def _claim(places: int, *, but_not: Collection[str]) -> list[Callback]:
-    """Take a few callbacks that are due, but not of some URLs."""
-    if places <= 0:
-        return []
+def _claim(lines: Lines) -> None:
+    """Take what is due and has room, in one transaction."""
     now = timezone.now()
-    with transaction.atomic():
-        callbacks = list(
-            _due(now, but_not=but_not)
-            .select_for_update(skip_locked=True, of=("self",), no_key=True)
-            .select_related("account", "message__submission")[: min(places, OF_ONE_URL)]
+    if lines.has_due(now):
+        with transaction.atomic():
+            lines.take(now, until=now + CLAIM)
+
+
+def _orders(callbacks: Sequence[Callback]) -> list[_Order]:
+    """Return the calls to make, with all that they tell and are signed with."""
+    if not callbacks:
+        return []
+    users = {callback.api_user_id for callback in callbacks if callback.api_user_id is not None}
+    keys = callback_secrets.valid_keys(users, timezone.now())
+    events = _events_of([callback for callback in callbacks if _is_posted(callback)])
+    return [
+        _Order(
+            callback,
+            keys=keys.get(callback.api_user_id or 0, ()),
+            events=events.get(callback.message_id, ()),
         )
-        Callback.objects.filter(pk__in=[callback.pk for callback in callbacks]).update(
-            claimed_until=now + CLAIM
-        )
-    return callbacks
-
-
-def _due(now: datetime, *, but_not: Collection[str]) -> QuerySet[Callback]:
-    """Return the callbacks that are due; one whose worker vanished is when its claim ends.
-
-    The first call for a change waits until the change before it was called once, so that a
-    receiver hears of them in their order.
-    """
-    open_rows = Callback.objects.filter(done_at=None, given_up_at=None)
-    earlier = open_rows.filter(
-        message=OuterRef("message"), url=OuterRef("url"), sequence__lt=OuterRef("sequence"), tries=0
-    )
-    return (
-        open_rows.filter(
-            Q(claimed_until=None) | Q(claimed_until__lt=now), ~Exists(earlier), due_at__lte=now
-        )
-        .exclude(url__in=but_not)
-        .order_by("due_at", "id")
-    )
-
-
-def _values(callback: Callback) -> list[tuple[str, str]]:
-    """Return what is added to the URL's query; names and forms as the guide gives them."""
-    dlr_id = codes.dlr_id(callback.state, callback.ptt)
-    changed_at = callback.changed_at.astimezone(ZoneInfo(callback.account.time_zone))
-    values = [
-        ("id", str(callback.message_id)),
-        ("ptt", "" if callback.ptt is None else str(callback.ptt)),
-        ("date", f"{changed_at:%Y-%m-%d %H:%M:%S}"),
-        ("description", str(dlr_id)),
-        ("descriptionDlr", codes.DLR_TEXTS[dlr_id]),
-        ("dlr", str(dlr_id)),
+        for callback in callbacks
     ]
-    tag = callback.message.submission.tag
-    return [*values, ("tag", tag)] if tag else values
 
 
-def url_with(url: str, values: list[tuple[str, str]]) -> str:
-    """Return a URL with values added; its own query is kept as it is, its fragment dropped."""
-    bare = url.partition("#")[0]
-    separator = "" if bare.endswith(("?", "&")) else "&" if "?" in bare else "?"
-    return bare + separator + urlencode(values)
+def _is_posted(callback: Callback) -> bool:
+    return _method(callback) == callback_requests.POST
 
 
-def _call(callback: Callback) -> _Outcome:
+def _method(callback: Callback) -> str:
+    return callback.api_user.callback_method if callback.api_user else "get"
+
+
+def _events_of(callbacks: Sequence[Callback]) -> Mapping[int, list[MessageEvent]]:
+    events: dict[int, list[MessageEvent]] = {}
+    if callbacks:
+        messages = {callback.message_id for callback in callbacks}
+        for event in MessageEvent.objects.filter(message__in=messages).order_by("id"):
+            events.setdefault(event.message_id, []).append(event)
+    return events
+
+
+def _call(order: _Order) -> _Outcome:
     """Call a URL once. Runs in a thread of its own and never touches the database."""
     at = timezone.now()
+    request = callback_requests.request_of(
+        order.callback.url,
+        callback_requests.change_of(order.callback, order.events),
+        method=_method(order.callback),
+        keys=order.keys,
+        at=at,
+    )
     try:
-        answer = outbound.get(
-            url_with(callback.url, _values(callback)),
-            trusted=settings.CALLBACK_TRUSTED_NETWORKS,
-            timeout=TIMEOUT,
-        )
+        answer = send(request)
     except outbound.NotAllowed as refused:
         return _Outcome(at=at, problem=refused.refusal.value, is_final=True)
     except outbound.CallFailed as failed:
@@ -155,8 +195,39 @@ def _call(callback: Callback) -> _Outcome:
         at=at,
         duration=answer.duration,
         status=answer.status,
-        answer=answer.body_start.decode("utf-8", "replace").replace("\0", "�")[:500],
+        answer=shown(answer),
+        pause=_pause(answer, at),
     )
+
+
+def send(request: callback_requests.Request) -> outbound.Answer:
+    """Make one call, under the rules of `outbound`; raises its exceptions."""
+    trusted = settings.CALLBACK_TRUSTED_NETWORKS
+    if request.body is None:
+        return outbound.get(request.url, headers=request.headers, trusted=trusted, timeout=TIMEOUT)
+    return outbound.post(
+        request.url, request.body, headers=request.headers, trusted=trusted, timeout=TIMEOUT
+    )
+
+
+def shown(answer: outbound.Answer) -> str:
+    """Return the first bytes of an answer, as text that any database takes."""
+    return answer.body_start.decode("utf-8", "replace").replace("\0", "�")[:500]
+
+
+def _pause(answer: outbound.Answer, now: datetime) -> timedelta | None:
+    """Return for how long a receiver asks to be left alone, as far as that is granted."""
+    asked = answer.header("Retry-After").strip()
+    if answer.status not in _BUSY or not asked:
+        return None
+    if asked.isdecimal() and len(asked) <= 9:
+        pause = timedelta(seconds=int(asked))
+    else:
+        try:
+            pause = parsedate_to_datetime(asked) - now
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return min(max(pause, timedelta()), LONGEST_PAUSE)
 
 
 def _outcome(call: Future[_Outcome]) -> _Outcome:
@@ -172,46 +243,91 @@ def _fault(problem: str) -> _Outcome:
     return _Outcome(at=timezone.now(), problem=problem, is_fault=True)
 
 
-def _record_call(callback: Callback, call: Future[_Outcome]) -> None:
-    """Store what came of a call; one that cannot be stored counts as a fault of the program."""
+def _record_all(outcomes: Sequence[tuple[Callback, _Outcome]], lines: Lines) -> None:
+    """Store what came of calls: all together, or each alone where one cannot be stored."""
+    if not outcomes:
+        return
+    endpoints = {each.pk: lines.line_of(each).endpoint for each, _outcome in outcomes}
+    put_back = []
+    for callback, outcome in outcomes:
+        put_back += lines.ended(callback, outcome.standing)
+    _put_back(put_back)
     try:
-        _record(callback, _outcome(call))
+        _record(outcomes, endpoints)
     except OperationalError:
-        # The database is at fault: the call is made again when its claim ends.
-        log.exception("callback_not_recorded", callback=callback.pk)
+        # The database is at fault: the calls are made again when their claims end.
+        log.exception("callbacks_not_recorded", callbacks=len(outcomes))
+    except Exception:
+        # Logged; each call stands for itself now.
+        log.exception("callbacks_not_recorded", callbacks=len(outcomes))
+        for each in outcomes:
+            _record_alone(each, endpoints)
+
+
+def _record_alone(
+    call: tuple[Callback, _Outcome], endpoints: Mapping[int, CallbackEndpoint]
+) -> None:
+    """Store what came of one call; where that cannot be, it counts as a fault of the program."""
+    callback, _outcome = call
+    try:
+        _record([call], endpoints)
     except Exception as fault:
         # Logged and counted as a try; the other calls go on.
         log.exception("callback_not_recorded", callback=callback.pk)
-        _record(callback, _fault(f"The panel could not store it ({type(fault).__name__})."))
+        stored = _fault(f"The panel could not store it ({type(fault).__name__}).")
+        _record([(callback, stored)], endpoints)
 
 
-def release(callback_ids: Iterable[int], *, by: User) -> int:
-    """Let callbacks that were given up be called again, from the first try; return how many."""
-    given_up = Callback.objects.filter(
-        pk__in=list(callback_ids), done_at=None, given_up_at__isnull=False
-    )
-    released = given_up.update(given_up_at=None, tries=0, due_at=timezone.now())
-    log.info("callbacks_released", callbacks=released, by=by.pk)
-    return released
+def _put_back(callbacks: Sequence[Callback]) -> None:
+    """Let go what was taken ahead for an endpoint that takes no more for now."""
+    if callbacks:
+        taken = Callback.objects.open().filter(pk__in=[callback.pk for callback in callbacks])
+        taken.update(claimed_until=None)
 
 
 @transaction.atomic
-def _record(callback: Callback, outcome: _Outcome) -> None:
-    CallbackAttempt.objects.create(
-        callback=callback,
-        at=outcome.at,
-        duration=outcome.duration,
-        status=outcome.status,
-        problem=outcome.problem[:200],
-        answer=outcome.answer,
+def _record(
+    outcomes: Sequence[tuple[Callback, _Outcome]], endpoints: Mapping[int, CallbackEndpoint]
+) -> None:
+    # Endpoints first, in the order of their keys, as whoever claims locks them.
+    for callback, outcome in sorted(outcomes, key=lambda each: endpoints[each[0].pk].pk):
+        _note(endpoints[callback.pk], outcome)
+    CallbackAttempt.objects.bulk_create(
+        CallbackAttempt(
+            callback=callback,
+            at=outcome.at,
+            duration=outcome.duration,
+            status=outcome.status,
+            problem=outcome.problem[:200],
+            answer=outcome.answer,
+        )
+        for callback, outcome in outcomes
     )
     now = timezone.now()
-    most_tries = MOST_FAULTS if outcome.is_fault else len(WAITS) + 1
-    changes: dict[str, object] = {"claimed_until": None, "tries": callback.tries + 1}
+    done = [callback.pk for callback, outcome in outcomes if outcome.is_success]
+    Callback.objects.filter(pk__in=done, done_at=None).update(
+        claimed_until=None, tries=F("tries") + 1, done_at=now, given_up_at=None
+    )
+    for callback, outcome in outcomes:
+        if not outcome.is_success:
+            Callback.objects.filter(pk=callback.pk, done_at=None).update(
+                claimed_until=None, tries=callback.tries + 1, **_next(callback, outcome, now)
+            )
+
+
+def _note(endpoint: CallbackEndpoint, outcome: _Outcome) -> None:
     if outcome.is_success:
-        changes["done_at"] = now
-    elif outcome.is_final or callback.tries + 1 >= most_tries:
-        changes["given_up_at"] = now
-    else:
-        changes["due_at"] = now + WAITS[callback.tries]
-    Callback.objects.filter(pk=callback.pk, done_at=None).update(**changes)
+        callback_endpoints.note_success(endpoint)
+    elif outcome.status == _GONE:
+        callback_endpoints.note_gone(endpoint, at=outcome.at)
+    elif not outcome.is_fault:
+        callback_endpoints.note_failure(endpoint, at=outcome.at, pause=outcome.pause)
+
+
+def _next(callback: Callback, outcome: _Outcome, now: datetime) -> dict[str, object]:
+    """Return what follows a call that failed: the next one, or none."""
+    most_tries = MOST_FAULTS if outcome.is_fault else len(WAITS) + 1
+    if outcome.is_final or outcome.status == _GONE or callback.tries + 1 >= most_tries:
+        return {"given_up_at": now}
+    jitter = 1 + _dice.uniform(-JITTER, JITTER)
+    return {"due_at": now + max(WAITS[callback.tries] * jitter, outcome.pause or timedelta())}

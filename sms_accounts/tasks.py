@@ -9,7 +9,16 @@ from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from sms_accounts import alerts, callbacks, delivery, idempotency, reports, retention, validity
+from sms_accounts import (
+    alerts,
+    callback_endpoints,
+    callbacks,
+    delivery,
+    idempotency,
+    reports,
+    retention,
+    validity,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +39,11 @@ def record_dlrs() -> None:
 @shared_task
 def call_due() -> None:
     callbacks.call_due()
+
+
+@shared_task
+def tell_of_callbacks() -> None:
+    callback_endpoints.tell_due()
 
 
 @shared_task

@@ -8,7 +8,17 @@ from django.core import mail
 from django.db import DataError, OperationalError
 from django.utils import timezone
 
-from sms_accounts import alerts, callbacks, delivery, gsm, outbound, reports, settling, unresolved
+from sms_accounts import (
+    alerts,
+    callback_replays,
+    callbacks,
+    delivery,
+    gsm,
+    outbound,
+    reports,
+    settling,
+    unresolved,
+)
 from sms_accounts.models import (
     Account,
     Callback,
@@ -391,10 +401,10 @@ class TestCallback:
         good = self.make("https://good.example/dlr", user)
         record = callbacks._record
 
-        def recording(callback, outcome):
-            if callback.pk == good.pk and outcome.is_success:
+        def recording(outcomes, endpoints):
+            if any(each.pk == good.pk and outcome.is_success for each, outcome in outcomes):
                 raise DataError
-            record(callback, outcome)
+            record(outcomes, endpoints)
 
         monkeypatch.setattr(callbacks, "_record", recording)
 
@@ -417,12 +427,12 @@ class TestCallback:
         until_quiet(clock, callbacks.call_due, every=timedelta(minutes=2))
         monkeypatch.setattr(outbound, "get", self.answered)
 
-        assert callbacks.release([bad.pk], by=alice) == 1
+        assert callback_replays.release([bad.pk], by=alice) == 1
         assert callbacks.call_due() == 1
 
         bad.refresh_from_db()
         assert bad.done_at
-        assert callbacks.release([bad.pk], by=alice) == 0
+        assert callback_replays.release([bad.pk], by=alice) == 0
 
 
 class TestNotification:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from sms_accounts import callbacks
+from sms_accounts import callback_replays
 from sms_accounts.admin.base import ReadOnlyAdmin, ReadOnlyInline, as_key, signed_in
 from sms_accounts.models import Callback, CallbackAttempt
 
@@ -82,7 +82,7 @@ class CallbackAdmin(ReadOnlyAdmin[Callback]):
     @admin.action(description=_("Call selected given-up callbacks again"), permissions=["operate"])
     def release(self, request: HttpRequest, selected: QuerySet[Callback]) -> None:
         pks = list(selected.values_list("pk", flat=True))
-        released = callbacks.release(pks, by=signed_in(request))
+        released = callback_replays.release(pks, by=signed_in(request))
         told = ngettext("%d callback is called again.", "%d callbacks are called again.", released)
         self.message_user(request, told % released)
 

@@ -1,0 +1,75 @@
+"""Makes the secrets that sign callbacks, and alone knows what they are made of.
+
+A secret is never stored: it is derived from a random seed, which is, and the panel's own key,
+which is in no table. Whoever reads the database alone learns nothing, and a new key of the
+panel makes all secrets new.
+
+The scheme is that of Standard Webhooks (https://www.standardwebhooks.com), whose libraries
+verify the headers.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from sms_accounts import activity
+from sms_accounts.models import ApiUser, CallbackSecret, User
+
+# How long a receiver has to learn a new secret while the old one still signs too.
+OVERLAP = timedelta(hours=24)
+
+
+def renew(user: ApiUser, *, by: User | None) -> str:
+    """Give a user a first or a new secret and return it, as it is shown this once.
+
+    The one before goes on signing for `OVERLAP`, beside the new one; older ones end at once.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        ApiUser.objects.select_for_update(no_key=True).get(pk=user.pk)
+        valid = list(CallbackSecret.objects.valid(now).filter(api_user=user))
+        for former in valid[:1]:
+            former.ends_at = now + OVERLAP
+            former.save(update_fields=["ends_at"])
+        CallbackSecret.objects.filter(pk__in=[older.pk for older in valid[1:]]).delete()
+        secret = CallbackSecret.objects.create(
+            api_user=user, seed=secrets.token_urlsafe(32), created_at=now
+        )
+        told = {"former secret signs until": (now + OVERLAP).isoformat(timespec="minutes")}
+        activity.record(by, "callback secret made", user, after=told if valid else None)
+    return "whsec_" + base64.b64encode(_key(secret)).decode()
+
+
+def end_all(user: ApiUser, *, by: User | None) -> bool:
+    """Let the calls of a user go out unsigned from now on; return whether they were signed."""
+    with transaction.atomic():
+        ended, _each = CallbackSecret.objects.filter(api_user=user).delete()
+        if ended:
+            activity.record(by, "callback secrets ended", user)
+    return bool(ended)
+
+
+def valid_keys(users: Iterable[int], now: datetime) -> dict[int, list[bytes]]:
+    """Return the keys that sign the calls of each of these users, the newest first."""
+    keys: dict[int, list[bytes]] = {}
+    for secret in CallbackSecret.objects.valid(now).filter(api_user__in=users):
+        keys.setdefault(secret.api_user_id, []).append(_key(secret))
+    return keys
+
+
+def signature(keys: Iterable[bytes], *, event: str, at: datetime, payload: bytes) -> str:
+    """Return what `webhook-signature` has: one signature of each key."""
+    signed = f"{event}.{int(at.timestamp())}.".encode() + payload
+    digests = (hmac.digest(key, signed, hashlib.sha256) for key in keys)
+    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
+
+
+def _key(secret: CallbackSecret) -> bytes:
+    return salted_hmac("sms_accounts.callback_secrets", secret.seed, algorithm="sha256").digest()
