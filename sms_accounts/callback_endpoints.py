@@ -66,12 +66,15 @@ def note_success(endpoint: CallbackEndpoint) -> None:
 def note_failure(endpoint: CallbackEndpoint, *, at: datetime, pause: timedelta | None) -> None:
     """Remember a failure; warn or switch off where it has been nothing else for long."""
     rows = _rows(endpoint)
-    if endpoint.failing_since is None:
-        rows.filter(failing_since=None).update(failing_since=at)
-        endpoint.failing_since = at
     if pause is not None:
         rows.update(paused_until=at + pause)
         endpoint.paused_until = at + pause
+    if endpoint.failing_since is None:
+        rows.filter(failing_since=None).update(failing_since=at)
+        endpoint.failing_since = at
+    if at - endpoint.failing_since < WARNED_AFTER:
+        return
+    # By what the table says: somebody else may have had a success meanwhile.
     rows.filter(off_at=None, failing_since__lte=at - OFF_AFTER).update(
         off_at=at,
         off_because=CallbackEndpoint.OffBecause.FAILING,

@@ -3,7 +3,8 @@
 import random
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -127,7 +128,7 @@ def _call_all() -> int:
             if not under_way:
                 return called
             _rung.wait(LOOK_EVERY.total_seconds())
-            ended, _others = wait(under_way, timeout=0, return_when=FIRST_COMPLETED)
+            ended = [future for future in under_way if future.done()]
             outcomes = [(under_way.pop(future), _outcome(future)) for future in ended]
             _record_all(outcomes, lines)
             called += len(outcomes)
@@ -308,11 +309,10 @@ def _record(
     Callback.objects.filter(pk__in=done, done_at=None).update(
         claimed_until=None, tries=F("tries") + 1, done_at=now, given_up_at=None
     )
-    for callback, outcome in outcomes:
-        if not outcome.is_success:
-            Callback.objects.filter(pk=callback.pk, done_at=None).update(
-                claimed_until=None, tries=callback.tries + 1, **_next(callback, outcome, now)
-            )
+    failed = [_after_failure(*each, now) for each in outcomes if not each[1].is_success]
+    Callback.objects.filter(done_at=None).bulk_update(
+        failed, ["claimed_until", "tries", "due_at", "given_up_at"]
+    )
 
 
 def _note(endpoint: CallbackEndpoint, outcome: _Outcome) -> None:
@@ -324,10 +324,17 @@ def _note(endpoint: CallbackEndpoint, outcome: _Outcome) -> None:
         callback_endpoints.note_failure(endpoint, at=outcome.at, pause=outcome.pause)
 
 
-def _next(callback: Callback, outcome: _Outcome, now: datetime) -> dict[str, object]:
-    """Return what follows a call that failed: the next one, or none."""
+def _after_failure(callback: Callback, outcome: _Outcome, now: datetime) -> Callback:
+    """Say in a row when the next call follows, or that none does."""
     most_tries = MOST_FAULTS if outcome.is_fault else len(WAITS) + 1
-    if outcome.is_final or outcome.status == _GONE or callback.tries + 1 >= most_tries:
-        return {"given_up_at": now}
-    jitter = 1 + _dice.uniform(-JITTER, JITTER)
-    return {"due_at": now + max(WAITS[callback.tries] * jitter, outcome.pause or timedelta())}
+    is_last = outcome.is_final or outcome.status == _GONE or callback.tries + 1 >= most_tries
+    # Another row than the one given: where this cannot be stored, it is decided again.
+    row = copy(callback)
+    if is_last:
+        row.given_up_at = now
+    else:
+        jitter = 1 + _dice.uniform(-JITTER, JITTER)
+        row.due_at = now + max(WAITS[callback.tries] * jitter, outcome.pause or timedelta())
+    row.tries += 1
+    row.claimed_until = None
+    return row

@@ -1,12 +1,23 @@
 """Makes what tests need, with harmless defaults; purses are filled through the ledger."""
 
 import itertools
+from datetime import datetime
 from decimal import Decimal
 
 from django.utils import timezone
 
 from sms_accounts import accounts, api_users, ledger, orders, submission
-from sms_accounts.models import Account, Alert, ApiUser, Membership, Message, Rate, Submission, User
+from sms_accounts.models import (
+    Account,
+    Alert,
+    ApiUser,
+    Callback,
+    Membership,
+    Message,
+    Rate,
+    Submission,
+    User,
+)
 
 PASSWORD = "correct horse battery"
 API_PASSWORD = "Secret1234"
@@ -136,3 +147,28 @@ def make_alert(user: ApiUser, *, balance: Decimal | int = 4) -> Alert:
     """A crossing of the user's threshold, with its notifications due."""
     [alert] = Alert.objects.crossed([user], balance=Decimal(balance), at=timezone.now())
     return alert
+
+
+def make_callback(
+    url: str,
+    *,
+    message: Message | None = None,
+    sequence: int = 1,
+    state: str = "delivered",
+    ptt: int | None = 4,
+    changed_at: datetime | None = None,
+    api_user: ApiUser | None = None,
+) -> Callback:
+    """A callback that is due."""
+    message = message or make_message(user=api_user)
+    return Callback.objects.create(
+        message=message,
+        account=message.account,
+        api_user=api_user,
+        url=url,
+        sequence=sequence,
+        state=state,
+        ptt=ptt,
+        changed_at=changed_at or timezone.now(),
+        due_at=timezone.now(),
+    )

@@ -13,6 +13,8 @@ class Request:
 
     target: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -48,7 +50,13 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                request = Request(self.path, dict(self.headers))
+                self.take()
+
+            def do_POST(self):
+                self.take(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def take(self, body=b""):
+                request = Request(self.path, dict(self.headers), self.command, body)
                 receiver.requests.append(request)
                 receiver.before_answer(request)
                 self.send_response(receiver.status)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sms_accounts import api_users, callback_lines, callback_requests, callbacks, outbound
 from sms_accounts.models import Account, Callback, CallbackAttempt, CallbackEndpoint
-from tests.factories import make_account, make_api_user, make_message
+from tests.factories import make_account, make_api_user, make_callback, make_message
 from tests.plans import plan_of
 from tests.races import at_once
 from tests.receiver import Receiver
@@ -35,30 +35,6 @@ def trusted(settings):
 def receiver():
     with Receiver() as receiver:
         yield receiver
-
-
-def make_callback(
-    url: str,
-    *,
-    message=None,
-    sequence: int = 1,
-    state: str = "delivered",
-    ptt: int | None = 4,
-    changed_at: datetime | None = None,
-    api_user=None,
-) -> Callback:
-    message = message or make_message()
-    return Callback.objects.create(
-        message=message,
-        account=message.account,
-        api_user=api_user,
-        url=url,
-        sequence=sequence,
-        state=state,
-        ptt=ptt,
-        changed_at=changed_at or timezone.now(),
-        due_at=timezone.now(),
-    )
 
 
 def claimed_by_a_worker() -> list[Callback]:
