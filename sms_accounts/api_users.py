@@ -237,20 +237,31 @@ def protection_of(user: ApiUser) -> Protection:
     )
 
 
-def set_callback(user: ApiUser, url: str, *, by: User | None) -> bool:
-    """Store the callback URL, or none. What waits for the old one goes to the new one."""
+def set_callback(user: ApiUser, url: str, *, method: str | None = None, by: User | None) -> bool:
+    """Store the callback URL, or none, and how it is called, where that is given.
+
+    What waits for the old URL goes to the new one.
+    """
     with transaction.atomic():
         locked = _locked(user)
-        before = locked.callback_url
-        if before == url:
+        before = {"url": locked.callback_url, "method": locked.callback_method}
+        after = {"url": url, "method": method or locked.callback_method}
+        if before == after:
             return False
-        locked.callback_url = url
-        locked.save(update_fields=["callback_url"])
-        _redirect(
-            Callback.objects.filter(api_user=user, url=before, done_at=None, given_up_at=None), url
-        )
+        locked.callback_url, locked.callback_method = after["url"], after["method"]
+        locked.save(update_fields=["callback_url", "callback_method"])
+        if before["url"] != url:
+            waiting = Callback.objects.open().filter(api_user=user, url=before["url"])
+            _redirect(waiting, url)
         callback_endpoints.switch_on_where_off(user.account_id, url, by=by)
-        activity.record(by, "callback changed", user, before={"url": before}, after={"url": url})
+        changed = {name for name in after if after[name] != before[name]}
+        activity.record(
+            by,
+            "callback changed",
+            user,
+            before={name: before[name] for name in changed},
+            after={name: after[name] for name in changed},
+        )
     return True
 
 

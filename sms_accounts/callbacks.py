@@ -201,13 +201,15 @@ def _call(order: _Order) -> _Outcome:
     )
 
 
-def send(request: callback_requests.Request) -> outbound.Answer:
+def send(
+    request: callback_requests.Request, *, timeout: timedelta | None = None
+) -> outbound.Answer:
     """Make one call, under the rules of `outbound`; raises its exceptions."""
-    trusted = settings.CALLBACK_TRUSTED_NETWORKS
+    trusted, timeout = settings.CALLBACK_TRUSTED_NETWORKS, timeout or TIMEOUT
     if request.body is None:
-        return outbound.get(request.url, headers=request.headers, trusted=trusted, timeout=TIMEOUT)
+        return outbound.get(request.url, headers=request.headers, trusted=trusted, timeout=timeout)
     return outbound.post(
-        request.url, request.body, headers=request.headers, trusted=trusted, timeout=TIMEOUT
+        request.url, request.body, headers=request.headers, trusted=trusted, timeout=timeout
     )
 
 

@@ -46,6 +46,31 @@ PTTS: dict[int, Ptt] = {
     ),
 }
 
+# What whoever sends can do about a code; nothing where there is nothing to be done.
+ADVICE: dict[int, str] = {
+    1: _("Wait: the operator tries again until the message expires."),
+    2: _("Wait: the operator tries again until the message expires."),
+    3: _("Wait for the next report."),
+    5: _("Send it once more later; if that fails too, ask the subscriber or support."),
+    6: _("Do not resend blindly: it may have arrived. Ask the subscriber where it matters."),
+    8: _("Send it again later."),
+    20: _("Change the text or the sender, then send it again."),
+    21: _("Send it again in some days."),
+    23: _("Remove the number from your list."),
+    24: _("Send it again when the phone is likely to be on."),
+    25: _("Send it again later."),
+    26: _("Send it again later; a long text in fewer parts."),
+    27: _("Send an ordinary text without a message class, or use another way."),
+    28: _("Ask support which consent or first message is missing; do not resend."),
+    29: _("Change the text, or ask support which content is allowed."),
+    33: _("Do not resend: the subscriber has blocked such content."),
+    39: _("Send it once more later; if that fails too, tell support."),
+    73: _("Check the number with the subscriber."),
+    74: _("Send it again when the subscriber is back."),
+    76: _("Ask support to open this combination of operators."),
+    202: _("Contact support."),
+}
+
 PENDING, SUCCESS, FAILED, WAITING, BUFFERED, NOT_BILLED = 0, 1, 2, 4, 8, 16
 
 DLR_TEXTS: dict[int, str] = {
@@ -55,6 +80,15 @@ DLR_TEXTS: dict[int, str] = {
     WAITING: _("Waiting"),
     BUFFERED: _("Buffered"),
     NOT_BILLED: _("Error, not billed"),
+}
+
+DLR_MEANINGS: dict[int, str] = {
+    PENDING: _("Here, not yet handed to the operator: scheduled, queued or being submitted"),
+    SUCCESS: _("Delivered to the phone"),
+    FAILED: _("Ended without delivery; it was billed, since the operator tried"),
+    WAITING: _("At the operator, where trouble is being retried (ptt 1 or 2)"),
+    BUFFERED: _("At the operator, on its way to the phone"),
+    NOT_BILLED: _("Refused or cancelled; the credits went back to the purse that paid"),
 }
 
 _DLR_ID_OF_STATE = {

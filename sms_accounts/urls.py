@@ -3,8 +3,19 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from sms_accounts.endpoints import dlr, health, http2sms
+from sms_accounts.endpoints.rest import ptts
 from sms_accounts.http2sms import PATH, SHORT_PATH
-from sms_accounts.views import accounts, alert_texts, api_user_settings, api_users, connect, mail
+from sms_accounts.views import (
+    accounts,
+    alert_texts,
+    api_user_callback,
+    api_user_settings,
+    api_users,
+    callbacks,
+    codes,
+    connect,
+    mail,
+)
 
 api_user_pages: list[URLPattern | URLResolver] = [
     path("password/", api_user_settings.api_user_password, name="api-user-password"),
@@ -16,7 +27,12 @@ api_user_pages: list[URLPattern | URLResolver] = [
     path("quota/", api_user_settings.api_user_quota, name="api-user-quota"),
     path("limit/", api_user_settings.api_user_limit, name="api-user-limit"),
     path("restrictions/", api_user_settings.api_user_restrictions, name="api-user-restrictions"),
-    path("callback/", api_user_settings.api_user_callback, name="api-user-callback"),
+    path("callback/", api_user_callback.api_user_callback, name="api-user-callback"),
+    path(
+        "callback-secret/",
+        api_user_callback.api_user_callback_secret,
+        name="api-user-callback-secret",
+    ),
     path("protection/", api_user_settings.api_user_protection, name="api-user-protection"),
     path("enabled/", api_users.api_user_enabled, name="api-user-enabled"),
     path("delete/", api_users.api_user_delete, name="api-user-delete"),
@@ -26,6 +42,19 @@ account_pages: list[URLPattern | URLResolver] = [
     path("api-users/", api_users.api_users, name="api-users"),
     path("api-users/add/", api_users.api_user_add, name="api-user-add"),
     path("api-users/<int:pk>/", include(api_user_pages)),
+    path("callbacks/", callbacks.callbacks, name="callbacks"),
+    path("callbacks/<int:pk>/", callbacks.callback, name="callback"),
+    path("callbacks/<int:pk>/again/", callbacks.callback_again, name="callback-again"),
+    path(
+        "callbacks/replays/<int:pk>/stop/",
+        callbacks.callback_replay_stop,
+        name="callback-replay-stop",
+    ),
+    path(
+        "callbacks/endpoints/<int:pk>/on/",
+        callbacks.callback_endpoint_on,
+        name="callback-endpoint-on",
+    ),
     path("connect/", connect.connect, name="connect"),
     path("alerts/", alert_texts.alert_texts, name="alert-texts"),
 ]
@@ -38,4 +67,7 @@ urlpatterns = [
     path("", accounts.accounts, name="accounts"),
     path("sms/<slug:name>/", include(account_pages)),
     path("mail/", mail.mail, name="mail"),
+    path("codes/", codes.code_tables, name="codes"),
+    path("1.0/sms/ptts", ptts.ptts, name="ptts"),
+    path("v1/sms/ptts", ptts.ptts),
 ]

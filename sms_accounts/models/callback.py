@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from sms_accounts.models.account import Account, Membership
@@ -76,6 +77,10 @@ class CallbackEndpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_until is not None and self.paused_until > timezone.now()
 
 
 class CallbackReplay(models.Model):
@@ -205,6 +210,10 @@ class Callback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.message_id}/{self.sequence}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.done_at is None and self.given_up_at is None
 
 
 class CallbackSecretQuerySet(models.QuerySet["CallbackSecret"]):

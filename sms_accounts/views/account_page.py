@@ -67,7 +67,11 @@ def show(
 def header(account: Account, *, current: str) -> dict[str, object]:
     """Return what the header of an account shows; `current` is the URL name of the tab."""
     held = Wallet.objects.filter(quota_of__account=account).aggregate(held=Sum("credits"))["held"]
-    tabs = [("api-users", _("API users")), ("connect", _("Connect"))]
+    tabs = [
+        ("api-users", _("API users")),
+        ("callbacks", _("Callbacks")),
+        ("connect", _("Connect")),
+    ]
     return {
         "credits_left": account.wallet.credits,
         "credits_held": held or Decimal(0),

@@ -1,4 +1,4 @@
-"""The dialogs of one API user: password, quota, limit, restrictions, callback, protection."""
+"""The dialogs of one API user: password, quota, limit, restrictions, protection."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,7 +13,6 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from sms_accounts import api_users, ledger, tasks
-from sms_accounts.forms.callback import CallbackForm
 from sms_accounts.forms.confirmation import EndFormerPasswordForm
 from sms_accounts.forms.limit import LimitForm
 from sms_accounts.forms.passwords import PasswordForm
@@ -185,21 +184,6 @@ def _restrictions_told(api_user: ApiUser, networks: list[str], *, observed: bool
         len(networks),
     )
     return text % {"login": api_user.login, "count": len(networks)}
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@recent_sign_in_required
-def api_user_callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
-    api_user = managed_api_user(request, name, pk)
-    form = CallbackForm(posted(request), url=api_user.callback_url)
-    back = back_to_list(request, api_user.account)
-    if form.is_valid():
-        url = form.cleaned_data["url"]
-        changed = api_users.set_callback(api_user, url, by=who(request))
-        tasks.ring(tasks.call_due)
-        text = _("The callback of %(login)s is saved.") if url else _("%(login)s has no callback.")
-        return told(request, back, text % {"login": api_user.login}, changed=changed)
-    return _show_dialog(request, "callback", api_user, {"form": form, "back": back})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -20,6 +20,7 @@ OF_ONE_USER = [
     "api-user-limit",
     "api-user-restrictions",
     "api-user-callback",
+    "api-user-callback-secret",
     "api-user-protection",
     "api-user-enabled",
     "api-user-delete",
@@ -29,6 +30,8 @@ SENSITIVE = [name for name in OF_ONE_USER if name != "api-user-enabled"]
 OPEN = {
     "/cgi-bin/sms/http2sms.cgi",
     "/http2sms",
+    "/1.0/sms/ptts",
+    "/v1/sms/ptts",
     "/dlr/x/",
     "/healthz/",
     "/auth/login/",

@@ -1,0 +1,213 @@
+"""The tab "Callbacks" of an account: each event, each call, and how to send again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from sms_accounts import callback_endpoints, callback_figures, callback_replays, codes, tasks
+from sms_accounts.forms.callbacks import FilterForm, ReplayForm
+from sms_accounts.models import (
+    Account,
+    ApiUser,
+    Callback,
+    CallbackAttempt,
+    CallbackEndpoint,
+    CallbackReplay,
+)
+from sms_accounts.views import codes as code_pages
+from sms_accounts.views.account_page import (
+    header,
+    managed_account,
+    posted,
+    show,
+    told,
+    visible_account,
+    who,
+)
+
+PAGE = 50
+_OUTCOMES = {
+    "waiting": Q(done_at=None, given_up_at=None),
+    "done": Q(done_at__isnull=False),
+    "failed": Q(done_at=None, given_up_at__isnull=False),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A callback as the list shows it."""
+
+    callback: Callback
+    last: CallbackAttempt | None
+    calls: int
+
+    @property
+    def url(self) -> str:
+        return callback_figures.shown_url(self.callback.url)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def callbacks(request: HttpRequest, name: str) -> HttpResponse:
+    """Show the tab, and take the order to send all again."""
+    find = managed_account if request.method == "POST" else visible_account
+    account = find(request, name)
+    users = _users(account)
+    chosen = request.GET.get("user", "")
+    if chosen and chosen not in dict(users):
+        raise Http404
+    with timezone.override(ZoneInfo(account.time_zone)):
+        form = FilterForm(request.GET, users=users)
+        form.is_valid()
+        replay_form = ReplayForm(posted(request), users=users, user=chosen)
+        if replay_form.is_valid():
+            return _start(request, account, replay_form.cleaned_data)
+    rows, older = _page(request, _listed(account, form.cleaned_data))
+    context = {
+        **header(account, current="callbacks"),
+        "form": form,
+        "replay_form": replay_form,
+        "replays": _replays(account),
+        "rows": rows,
+        "older": older,
+        "is_first": "before" not in request.GET,
+        "is_filtered": any(form.cleaned_data.values()),
+        "figures": callback_figures.figures(account, api_user=int(chosen) if chosen else None),
+        "looked_at": callback_figures.LOOKED_AT,
+        "chosen_user": dict(users).get(chosen, ""),
+        "may_change": _may_change(request, account),
+    }
+    return show(request, "sms/callbacks/list.html", account, context)
+
+
+def _users(account: Account) -> list[tuple[str, str]]:
+    users = ApiUser.objects.filter(account=account, deleted_at=None).order_by(Lower("login"))
+    return [(str(pk), login) for pk, login in users.values_list("pk", "login")]
+
+
+def _may_change(request: HttpRequest, account: Account) -> bool:
+    return Account.objects.managed_by(request.user).filter(pk=account.pk).exists()
+
+
+def _listed(account: Account, chosen: Mapping[str, object]) -> QuerySet[Callback]:
+    listed = Callback.objects.filter(
+        _OUTCOMES.get(str(chosen.get("outcome")), Q()), account=account
+    )
+    if user := chosen.get("user"):
+        listed = listed.filter(api_user=int(str(user)))
+    if isinstance(since := chosen.get("since"), datetime):
+        listed = listed.filter(changed_at__gte=since)
+    if isinstance(until := chosen.get("until"), datetime):
+        listed = listed.filter(changed_at__lte=until)
+    return listed.order_by("-pk").select_related("api_user", "message")
+
+
+def _page(request: HttpRequest, listed: QuerySet[Callback]) -> tuple[list[Row], str]:
+    """Return one page and the link to older ones, which is as quick on the last as on the first."""
+    before = request.GET.get("before", "")
+    if before.isascii() and before.isdecimal() and len(before) < 19:
+        listed = listed.filter(pk__lt=int(before))
+    found = list(listed[: PAGE + 1])
+    shown = found[:PAGE]
+    older = ""
+    if len(found) > PAGE:
+        kept = request.GET.copy()
+        kept["before"] = str(shown[-1].pk)
+        older = f"?{kept.urlencode()}"
+    return _rows(shown), older
+
+
+def _rows(shown: Sequence[Callback]) -> list[Row]:
+    last: dict[int, CallbackAttempt] = {}
+    calls: dict[int, int] = {}
+    for attempt in CallbackAttempt.objects.filter(callback__in=shown).order_by("pk"):
+        last[attempt.callback_id] = attempt
+        calls[attempt.callback_id] = calls.get(attempt.callback_id, 0) + 1
+    return [
+        Row(callback=each, last=last.get(each.pk), calls=calls.get(each.pk, 0)) for each in shown
+    ]
+
+
+def _replays(account: Account) -> QuerySet[CallbackReplay]:
+    """Return the latest orders to send again; at most one of them is under way."""
+    replays = CallbackReplay.objects.filter(account=account).select_related("api_user", "by")
+    return replays.order_by("-pk")[:3]
+
+
+def _start(request: HttpRequest, account: Account, typed: Mapping[str, object]) -> HttpResponse:
+    back = reverse("callbacks", args=[account.name])
+    chosen = str(typed["replay_user"])
+    user = ApiUser.objects.get(account=account, pk=int(chosen)) if chosen else None
+    since = typed["replay_since"]
+    assert isinstance(since, datetime)  # noqa: S101  # the form has checked it
+    try:
+        callback_replays.start(account, api_user=user, since=since, by=who(request))
+    except callback_replays.AlreadyRunning:
+        text = _("Something is being sent again already. Stop that first, or wait for its end.")
+        return told(request, back, text)
+    tasks.ring(tasks.call_due)
+    text = _("All that failed since then is sent again, the oldest first.")
+    return told(request, back, text)
+
+
+@require_safe
+def callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    """Show one event with all its calls."""
+    account = visible_account(request, name)
+    event = get_object_or_404(
+        Callback.objects.filter(account=account).select_related("api_user", "message"), pk=pk
+    )
+    dlr_id = codes.dlr_id(event.state, event.ptt)
+    context = {
+        **header(account, current="callbacks"),
+        "callback": event,
+        "url": callback_figures.shown_url(event.url),
+        "attempts": CallbackAttempt.objects.filter(callback=event).order_by("pk"),
+        "code": code_pages.told(event.ptt),
+        "dlr_id": dlr_id,
+        "dlr_text": _(codes.DLR_TEXTS[dlr_id]),
+        "back": reverse("callbacks", args=[account.name]),
+        "is_off": CallbackEndpoint.objects.filter(
+            account=account, url=event.url, off_at__isnull=False
+        ).exists(),
+        "may_change": _may_change(request, account),
+    }
+    return show(request, "sms/callbacks/callback.html", account, context)
+
+
+@require_POST
+def callback_again(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    account = managed_account(request, name)
+    event = get_object_or_404(Callback.objects.filter(account=account), pk=pk)
+    changed = callback_replays.send_again(event, by=who(request))
+    tasks.ring(tasks.call_due)
+    back = reverse("callback", args=[account.name, pk])
+    return told(request, back, _("This callback is sent again now."), changed=changed)
+
+
+@require_POST
+def callback_replay_stop(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    account = managed_account(request, name)
+    replay = get_object_or_404(CallbackReplay.objects.filter(account=account), pk=pk)
+    stopped = callback_replays.stop(replay, by=who(request))
+    back = reverse("callbacks", args=[account.name])
+    return told(request, back, _("Nothing more is sent again."), changed=stopped)
+
+
+@require_POST
+def callback_endpoint_on(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    account = managed_account(request, name)
+    endpoint = get_object_or_404(CallbackEndpoint.objects.filter(account=account), pk=pk)
+    switched_on = callback_endpoints.switch_on(endpoint, by=who(request))
+    back = reverse("callbacks", args=[account.name])
+    text = _("The receiver is called again. What was given up meanwhile can be sent again below.")
+    return told(request, back, text, changed=switched_on)
