@@ -133,6 +133,8 @@ class Lines:
         line = self.line_of(callback)
         line.under_way -= 1
         self._under_way -= 1
+        # What waited for this call may be due now.
+        line.idle_until = 0
         if standing is None:
             return []
         line.standing = standing
