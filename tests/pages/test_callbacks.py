@@ -80,7 +80,7 @@ class TestList:
 
         assert f"{done.message_id} https://example.com/dlr" in page
         assert "Delivered ptt 4 shop Done 1 204 120 ms" in page
-        assert "Expired ptt 24 shop Tried again 1 timed out 120 ms" in page
+        assert "Expired ptt 24 shop Retrying 1 timed out 120 ms" in page
 
     def test_never_shows_the_query_of_a_receiver(self, browser, account, failed):
         assert "s3cret" not in browser.get(tab(account)).content.decode()
