@@ -122,6 +122,8 @@ def _assert_told(kind) -> None:
         # So many events wait for one that asks for time that five days are over first.
         endpoint = CallbackEndpoint.objects.get(url=kind.url)
         assert endpoint.off_because == CallbackEndpoint.OffBecause.FAILING, kind.name
+        assert endpoint.off_at
+        assert endpoint.failing_since
         assert endpoint.off_at - endpoint.failing_since >= callback_endpoints.OFF_AFTER
     attempts = CallbackAttempt.objects.filter(callback__url=kind.url)
     assert attempts.count() == sum(rows.values_list("tries", flat=True)), kind.name

@@ -5,6 +5,7 @@ prefix that matches: nothing here is shared with the table that is tested.
 """
 
 import random
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
@@ -83,7 +84,7 @@ CARRYING = {bits(ip_address("::ffff:0:0"))[:96]: 96, bits(ip_address("64:ff9b::"
 CARRYING[bits(ip_address("2002::"))[:16]] = 16
 
 
-def is_reachable(address) -> bool:
+def is_reachable(address):
     """Judge by the longest prefix of the registries, bit by bit."""
     written = bits(address)
     if address.version == 6:
@@ -195,6 +196,14 @@ FULL_WIDTH = str.maketrans("0123456789.", "０１２３４５６７８９．")
 CIRCLED = str.maketrans("0123456789", "⓪①②③④⑤⑥⑦⑧⑨")
 
 
+FORMS: list[Callable[[int], str]] = [
+    str,
+    hex,
+    lambda part: f"0{part:o}",
+    lambda part: f"0x{part:02X}",
+]
+
+
 def spellings():
     """More ways to write an inner address than anybody needs."""
     for address in DENIED:
@@ -205,9 +214,8 @@ def spellings():
         yield from (address.translate(FULL_WIDTH), address.translate(CIRCLED))
         yield address.replace(".", "。")
         yield address.replace(".", "｡")
-        forms = [str, hex, lambda part: f"0{part:o}", lambda part: f"0x{part:02X}"]
-        for first in forms:
-            for last in forms:
+        for first in FORMS:
+            for last in FORMS:
                 yield ".".join([first(a), str(b), str(c), last(d)])
             yield f"{first(a)}.{first(b << 16 | c << 8 | d)}"
             yield f"{first(a)}.{first(b)}.{first(c << 8 | d)}"
