@@ -27,7 +27,7 @@ OF_UNPROVEN = 64
 
 # How many of one endpoint that answers well: under way, and taken ahead.
 OF_ONE_URL = 4
-AHEAD = 32
+AHEAD = 96
 SLOW = timedelta(seconds=1)
 
 # How many rows are looked at in one go, and how often a backlog without anything due.
@@ -63,6 +63,11 @@ class Line:
     def at_once(self) -> int:
         """Return how many calls it may have under way."""
         return OF_ONE_URL if self.standing in (Standing.GOOD, Standing.SLOW) else 1
+
+    @property
+    def has_enough(self) -> bool:
+        """Say whether a look into its backlog can wait: many rows in one go are cheaper."""
+        return self.standing is Standing.GOOD and 2 * self.taken > AHEAD
 
     @property
     def most_taken(self) -> int:
@@ -177,7 +182,8 @@ class Lines:
         endpoints = list(CallbackEndpoint.objects.filter(has_backlog=True).order_by("?"))
         self._see(endpoints)
         lines = (self._lines[_key(endpoint)] for endpoint in endpoints)
-        return [line for line in lines if line.idle_until <= time.monotonic()]
+        now = time.monotonic()
+        return [line for line in lines if line.idle_until <= now and not line.has_enough]
 
     def _choose(
         self, looked_at: Sequence[tuple[int, int, str]], now: datetime, plan: _Plan
