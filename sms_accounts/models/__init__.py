@@ -2,7 +2,7 @@
 
 from sms_accounts.models.account import Account, AlertTexts, Membership
 from sms_accounts.models.activity import Activity
-from sms_accounts.models.alert import Alert, Notification
+from sms_accounts.models.alert import Alert, Fall, Level, Notification, levels_of
 from sms_accounts.models.api_user import AddressUse, ApiUser
 from sms_accounts.models.attempt import Attempt, DlrPost, DlrReport
 from sms_accounts.models.callback import (
@@ -16,6 +16,7 @@ from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.routing import Rate, Sender
 from sms_accounts.models.sending import IdempotencyKey, Pace
+from sms_accounts.models.spending import DaySpent, SpendingMark
 from sms_accounts.models.user import User
 from sms_accounts.models.wallet import LedgerEntry, Wallet
 
@@ -33,11 +34,14 @@ __all__ = [
     "CallbackEndpoint",
     "CallbackReplay",
     "CallbackSecret",
+    "DaySpent",
     "DlrPost",
     "DlrReport",
+    "Fall",
     "Heartbeat",
     "IdempotencyKey",
     "LedgerEntry",
+    "Level",
     "Membership",
     "Message",
     "MessageEvent",
@@ -45,8 +49,10 @@ __all__ = [
     "Pace",
     "Rate",
     "Sender",
+    "SpendingMark",
     "State",
     "Submission",
     "User",
     "Wallet",
+    "levels_of",
 ]

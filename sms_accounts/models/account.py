@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from sms_accounts.models.wallet import Wallet
+from sms_accounts.models.watched import Watched
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -42,7 +43,7 @@ class AccountQuerySet(models.QuerySet["Account"]):
         )
 
 
-class Account(models.Model):
+class Account(Watched):
     """Owns credits, senders, API users and messages."""
 
     class UnknownOutcome(models.TextChoices):
@@ -94,6 +95,12 @@ class Account(models.Model):
     class Meta:
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(alert_enabled=False) | models.Q(alert_threshold__isnull=False),
+                name="enabled_alert_of_account_has_a_threshold",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from sms_accounts.models.account import Account, Membership
 from sms_accounts.models.fields import CreditsField
 from sms_accounts.models.wallet import Wallet
+from sms_accounts.models.watched import Watched
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -52,13 +53,8 @@ class ApiUserQuerySet(models.QuerySet["ApiUser"]):
         )
 
 
-class ApiUser(models.Model):
+class ApiUser(Watched):
     """One script, application or department that sends on behalf of an account."""
-
-    class Support(models.TextChoices):
-        EMAIL = "email", _("Email")
-        SMS = "sms", _("SMS")
-        BOTH = "both", _("Email and SMS")
 
     class CallbackMethod(models.TextChoices):
         GET = "get", _("GET, values in the query string")
@@ -80,13 +76,8 @@ class ApiUser(models.Model):
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="payers")
     quota_wallet = models.OneToOneField(Wallet, models.PROTECT, related_name="quota_of")
 
-    alert_enabled = models.BooleanField(_("alert"), default=False)
-    alert_threshold = CreditsField(_("alert threshold"), null=True, blank=True)
-    alert_support = models.CharField(
-        _("notification"), max_length=5, choices=Support.choices, default=Support.EMAIL
-    )
-    alert_email = models.EmailField(_("email"), max_length=254, blank=True)
-    alert_msisdn = models.CharField(_("number"), max_length=15, blank=True)
+    # What the quota was when it was last given; percents are those of it.
+    quota_given = CreditsField(_("quota as given"), null=True, editable=False)
 
     # Networks in their canonical form, at most five: ["192.0.2.0/24", "2001:db8::1/128"].
     restrictions = models.JSONField(_("restrictions"), default=list, blank=True)
@@ -130,13 +121,6 @@ class ApiUser(models.Model):
             models.CheckConstraint(
                 condition=models.Q(alert_enabled=False) | models.Q(alert_threshold__isnull=False),
                 name="enabled_alert_has_a_threshold",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["wallet", "alert_threshold"],
-                condition=models.Q(alert_enabled=True, deleted_at=None),
-                name="thresholds_of_wallet",
             ),
         ]
 

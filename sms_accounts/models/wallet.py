@@ -1,5 +1,7 @@
 """Purses of credits and their append-only entries; written by `ledger.py` alone."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,23 +9,39 @@ from django.utils.translation import gettext_lazy as _
 from sms_accounts.models.fields import CreditsField
 
 
+def spendable(credits: Decimal, *, reserve: Decimal) -> Decimal:
+    """Return how much of these credits is there for everything but alerts."""
+    return max(credits - reserve, Decimal(0))
+
+
 class Wallet(models.Model):
     """A purse: an account's, or that of an API user with a quota."""
 
     credits = CreditsField(_("credits"), default=0)
-    # The highest alert threshold among the users who pay from here. It spares an ordinary
-    # debit the look for thresholds that it crossed.
+    # Of these credits so many are for alert SMS alone. An account's purse has such a reserve,
+    # that of a quota has none.
+    reserve = CreditsField(_("reserve for alerts"), default=0)
+    # The highest level at which somebody is told that this purse has fallen. It spares an
+    # ordinary debit the look for levels that it crossed.
     highest_threshold = CreditsField(null=True, editable=False)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(credits__gte=0), name="wallet_never_overdrawn"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reserve__gte=0), name="reserve_never_below_zero"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.credits}"
+
+    @property
+    def spendable(self) -> Decimal:
+        """What is there for everything but alerts."""
+        return spendable(self.credits, reserve=self.reserve)
 
 
 class LedgerEntry(models.Model):
