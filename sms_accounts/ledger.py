@@ -7,14 +7,14 @@ order of their keys. A debit shares the row of its user and never writes it; who
 quota locks that row, but not its key, so that others can go on referring to it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -23,15 +23,17 @@ from sms_accounts.models import (
     Account,
     Alert,
     ApiUser,
+    Fall,
     LedgerEntry,
+    Level,
     Membership,
     Message,
     Submission,
     User,
     Wallet,
 )
-from sms_accounts.models.api_user import ApiUserQuerySet
 from sms_accounts.models.fields import to_hundredths
+from sms_accounts.models.wallet import spendable
 
 Kind = LedgerEntry.Kind
 
@@ -60,7 +62,7 @@ class AnotherHolder(Exception):
 class Payer:
     """From which purse an API user pays until the transaction ends, and whether it may.
 
-    `revisions` are those of the user's row and of its account's. `seen` is what the purse held
+    `revisions` are those of the user's row and of its account's. `seen` is what could be spent
     at a look, without a lock: good for a guess, never for a decision.
     """
 
@@ -74,8 +76,8 @@ class Payer:
 class Bill:
     """The price of a submission, and who is to pay it.
 
-    `silent_for` names the user whose alert is being paid: it does not set off an alert for the
-    same user again.
+    `silent_for` is the alert that is being paid: the reserve is there for it, and what it tells
+    of is not told again.
     """
 
     payer: ApiUser | Account
@@ -83,12 +85,12 @@ class Bill:
     account_id: int
     submission_id: int
     at: datetime
-    silent_for: ApiUser | None = None
+    silent_for: Alert | None = None
 
 
 @dataclass(frozen=True)
 class Paid:
-    """Which purse paid, and what it holds now."""
+    """Which purse paid, and what can still be spent from it."""
 
     wallet_id: int
     balance: Decimal
@@ -101,7 +103,12 @@ class _Moved:
     wallet_id: int
     before: Decimal
     after: Decimal
+    reserve: Decimal
     highest_threshold: Decimal | None
+
+    @property
+    def spendable(self) -> Decimal:
+        return spendable(self.after, reserve=self.reserve)
 
 
 _WALLET = Wallet._meta.db_table
@@ -134,7 +141,7 @@ def lock_payers(users: Collection[int]) -> Callable[[], dict[int, Payer]]:
     lock = "FOR SHARE OF u" if connection.vendor == "postgresql" else ""
     locked = bulk.ask(
         "SELECT u.id, u.wallet_id, u.is_enabled AND u.deleted_at IS NULL,"  # noqa: S608
-        f" u.revision, a.revision, (SELECT credits FROM {_WALLET} WHERE id = u.wallet_id)"
+        f" u.revision, a.revision, (SELECT credits - reserve FROM {_WALLET} WHERE id = u.wallet_id)"
         f" FROM {_USER} u JOIN {_ACCOUNT} a ON a.id = u.account_id"
         f" WHERE u.id IN ({places}) ORDER BY u.id {lock}",
         sorted(users),
@@ -150,24 +157,30 @@ def lock_payers(users: Collection[int]) -> Callable[[], dict[int, Payer]]:
     }
 
 
-def _move(wallet_id: int, credits: Decimal) -> _Moved | None:
+def _move(wallet_id: int, credits: Decimal, *, from_reserve: bool = False) -> _Moved | None:
     """Add credits to a purse, or take them; return None if it does not hold them."""
     change = to_hundredths(credits)
     rows = bulk.ask(
         f"UPDATE {_WALLET} SET credits = credits + %s"  # noqa: S608  # no outside text in it
-        " WHERE id = %s AND credits + %s >= 0"
-        " RETURNING id, credits, highest_threshold",
+        f" WHERE id = %s AND credits + %s >= {_least(credits, from_reserve=from_reserve)}"
+        " RETURNING id, credits, reserve, highest_threshold",
         (change, wallet_id, change),
     )()
     return _as_moved(rows[0], credits) if rows else None
 
 
-def _move_each(changes: Mapping[int, Decimal]) -> dict[int, _Moved]:
-    """Add credits to purses, or take them; leave out each that does not hold them."""
-    if len(changes) < 2 or connection.vendor != "postgresql":
-        each = [_move(wallet_id, changes[wallet_id]) for wallet_id in sorted(changes)]
+def _least(credits: Decimal, *, from_reserve: bool = False) -> str:
+    """Return what a purse has to hold after a movement."""
+    # What is added is welcome also where it does not fill the reserve.
+    return "0" if from_reserve or credits > 0 else "reserve"
+
+
+def _take_each(prices: Mapping[int, Decimal]) -> dict[int, _Moved]:
+    """Take credits from purses, but for their reserves; leave out each that has them not."""
+    if len(prices) < 2 or connection.vendor != "postgresql":
+        each = [_move(wallet_id, -prices[wallet_id]) for wallet_id in sorted(prices)]
         return {moved.wallet_id: moved for moved in each if moved is not None}
-    wallets = list(changes)
+    wallets = list(prices)
     with bulk.together():
         # Locked first: the join would take the rows in an order of its own.
         bulk.ask(
@@ -175,22 +188,23 @@ def _move_each(changes: Mapping[int, Decimal]) -> dict[int, _Moved]:
             (wallets,),
         )
         moved = bulk.ask(
-            f"UPDATE {_WALLET} w SET credits = w.credits + d.change"  # noqa: S608
-            " FROM unnest(%s::bigint[], %s::bigint[]) AS d (id, change)"
-            " WHERE w.id = d.id AND w.credits + d.change >= 0"
-            " RETURNING w.id, w.credits, w.highest_threshold",
-            (wallets, [to_hundredths(credits) for credits in changes.values()]),
+            f"UPDATE {_WALLET} w SET credits = w.credits - d.price"  # noqa: S608
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS d (id, price)"
+            " WHERE w.id = d.id AND w.credits - d.price >= w.reserve"
+            " RETURNING w.id, w.credits, w.reserve, w.highest_threshold",
+            (wallets, [to_hundredths(price) for price in prices.values()]),
         )
-        return {row[0]: _as_moved(row, changes[row[0]]) for row in moved()}
+        return {row[0]: _as_moved(row, -prices[row[0]]) for row in moved()}
 
 
 def _as_moved(row: tuple[Any, ...], credits: Decimal) -> _Moved:
-    wallet_id, after, highest = row
+    wallet_id, after, reserve, highest = row
     now = Decimal(after).scaleb(-2)
     return _Moved(
         wallet_id=wallet_id,
         before=now - credits,
         after=now,
+        reserve=Decimal(reserve).scaleb(-2),
         highest_threshold=None if highest is None else Decimal(highest).scaleb(-2),
     )
 
@@ -200,7 +214,7 @@ def debit(
     credits: Decimal,
     *,
     submission: Submission,
-    silent_for: ApiUser | None = None,
+    silent_for: Alert | None = None,
 ) -> Paid:
     """Take the price of one submission; raises InsufficientCredits, and then nothing changed."""
     bill = Bill(
@@ -242,12 +256,14 @@ def debit_each(
             along()
         movements = _take(bills, on_wallet)
         _DEBITS.insert(_debit_entry(bills[number], moved) for number, moved in movements.items())
+    _tell(
+        _fall(moved, at=bills[number].at, silent_for=bills[number].silent_for)
+        for number, moved in movements.items()
+    )
     for wallet_id, numbers in on_wallet.items():
-        paid = [(bills[number], movements[number]) for number in numbers if number in movements]
-        _alert_crossings_of_bills(paid)
         for number in numbers:
             outcomes[number] = (
-                Paid(wallet_id, movements[number].after)
+                Paid(wallet_id, movements[number].spendable)
                 if number in movements
                 else _why_refused(bills[number].payer)
             )
@@ -256,17 +272,24 @@ def debit_each(
 
 def _take(bills: Sequence[Bill], on_wallet: Mapping[int, Sequence[int]]) -> dict[int, _Moved]:
     """Take bills from purses; return the movement of each that was paid, by its number."""
-    prices = {
-        wallet_id: [-bills[number].credits for number in numbers]
-        for wallet_id, numbers in on_wallet.items()
-    }
-    at_once = _move_each({wallet_id: sum(each, Decimal(0)) for wallet_id, each in prices.items()})
+    at_once = _take_each(
+        {
+            wallet_id: sum((bills[number].credits for number in numbers), Decimal(0))
+            for wallet_id, numbers in on_wallet.items()
+            # An alert may take what the others may not.
+            if not any(bills[number].silent_for for number in numbers)
+        }
+    )
     movements: dict[int, _Moved] = {}
     for wallet_id, numbers in sorted(on_wallet.items()):
+        of_wallet = [bills[number] for number in numbers]
         if moved := at_once.get(wallet_id):
-            each: Sequence[_Moved | None] = _one_by_one(moved, prices[wallet_id])
+            each: Sequence[_Moved | None] = _one_by_one(moved, of_wallet)
         else:
-            each = [_move(wallet_id, price) for price in prices[wallet_id]]
+            each = [
+                _move(wallet_id, -bill.credits, from_reserve=bill.silent_for is not None)
+                for bill in of_wallet
+            ]
         movements |= {number: one for number, one in zip(numbers, each, strict=True) if one}
     return movements
 
@@ -278,13 +301,13 @@ def _wallet_that_pays(payer: ApiUser | Account, payers: Mapping[int, Payer]) -> 
     return locked.wallet_id if locked.is_open else None
 
 
-def _one_by_one(moved: _Moved, changes: Sequence[Decimal]) -> list[_Moved]:
+def _one_by_one(moved: _Moved, bills: Sequence[Bill]) -> list[_Moved]:
     """Return one movement as the several that it stands for."""
     each = []
     before = moved.before
-    for change in changes:
-        each.append(_Moved(moved.wallet_id, before, before + change, moved.highest_threshold))
-        before += change
+    for bill in bills:
+        each.append(replace(moved, before=before, after=before - bill.credits))
+        before -= bill.credits
     return each
 
 
@@ -297,24 +320,28 @@ def _debit_entry(bill: Bill, moved: _Moved) -> tuple[object, ...]:
         moved.after - moved.before,
         moved.after,
         bill.submission_id,
-        f"Alert for {bill.silent_for.login}" if bill.silent_for else "",
+        f"Alert for {bill.silent_for.subject}" if bill.silent_for else "",
         bill.at,
     )
 
 
 def balance_after(submission: Submission) -> Decimal:
-    """Return what the purse that paid a submission held right after that."""
-    return LedgerEntry.objects.values_list("balance", flat=True).get(
+    """Return what could be spent from the purse that paid a submission right after that.
+
+    The reserve is that of today, since entries do not know it.
+    """
+    balance, reserve = LedgerEntry.objects.values_list("balance", "wallet__reserve").get(
         submission=submission, kind=Kind.DEBIT
     )
+    return spendable(balance, reserve=reserve)
 
 
 def _why_refused(payer: ApiUser | Account) -> InsufficientCredits:
     if isinstance(payer, Account):
-        return InsufficientCredits(Wallet.objects.get(pk=payer.wallet_id).credits)
+        return InsufficientCredits(Wallet.objects.get(pk=payer.wallet_id).spendable)
     user = ApiUser.objects.select_related("wallet").get(pk=payer.pk)
     return InsufficientCredits(
-        user.wallet.credits,
+        user.wallet.spendable,
         is_quota=user.has_quota,
         is_closed=user.deleted_at is not None or not user.is_enabled,
     )
@@ -359,12 +386,13 @@ def top_up(account: Account, credits: Decimal, *, by: User | None, reason: str) 
 def take_back(account: Account, credits: Decimal, *, by: User | None, reason: str) -> Decimal:
     """Take credits out of an account as a correction by staff; return what it holds then.
 
-    Raises InsufficientCredits where the account holds less (quotas are not touched).
+    Raises InsufficientCredits where the account holds less (quotas are not touched). The reserve
+    holds nothing back: staff take back what was never the account's.
     """
     if credits <= 0:
         raise ValueError("What is taken back is above zero.")
     with transaction.atomic():
-        moved = _move(account.wallet_id, -credits)
+        moved = _move(account.wallet_id, -credits, from_reserve=True)
         if moved is None:
             raise InsufficientCredits(Wallet.objects.get(pk=account.wallet_id).credits)
         _enter(moved, kind=Kind.CORRECTION, account_id=account.pk, by=by, reason=reason)
@@ -377,8 +405,8 @@ def transfer(
 ) -> Decimal:
     """Move credits to another account of the same holder; return what the giver holds then.
 
-    Raises AnotherHolder, or InsufficientCredits where the giver holds less (quotas are not
-    touched).
+    Raises AnotherHolder, or InsufficientCredits where the giver holds less (quotas and its
+    reserve are not touched).
     """
     if credits <= 0:
         raise ValueError("A transfer is above zero.")
@@ -418,7 +446,8 @@ def set_quota(
     """Give an API user a purse that holds `quota`, or close it with None.
 
     Moves exactly the difference between the account and the user. Raises InsufficientCredits
-    with what could be given at most: the account's credits plus what the user holds.
+    with what could be given at most: the account's credits but its reserve, plus what the user
+    holds.
     """
     with transaction.atomic():
         user = _locked(api_user.pk)
@@ -427,10 +456,10 @@ def set_quota(
         own_id = user.quota_wallet_id
         wallets = _lock_wallets(account.wallet_id, own_id)
         held = wallets[own_id].credits
-        spendable_before = wallets[user.wallet_id].credits
+        spendable_before = wallets[user.wallet_id].spendable
         given = (quota or Decimal(0)) - held
-        if given > wallets[account.wallet_id].credits:
-            raise InsufficientCredits(wallets[account.wallet_id].credits + held)
+        if given > wallets[account.wallet_id].spendable:
+            raise InsufficientCredits(wallets[account.wallet_id].spendable + held)
         own_after = account_after = None
         if given:
             account_after = _moved(account.wallet_id, -given)
@@ -445,18 +474,18 @@ def set_quota(
                     reason=reason or _change_of_quota(user, quota, given),
                 )
         user.wallet_id = account.wallet_id if quota is None else own_id
-        user.save(update_fields=["wallet"])
+        user.quota_given = quota
+        user.save(update_fields=["wallet", "quota_given"])
+        levels = Level.objects.store(user)
         refresh_threshold_hints(account.wallet_id, own_id)
         # Others who share the account's purse see it fall; this user's own level is what it
         # could spend before and can spend now, whichever purse that was and is.
         if account_after:
             _alert_crossings(account_after, at=at, except_user=user)
-        spendable = own_after if quota is not None else account_after
-        level = spendable.after if spendable else wallets[user.wallet_id].credits
-        if user.alert_enabled and user.alert_threshold is not None:
-            threshold = user.alert_threshold
-            if level <= threshold < spendable_before:
-                Alert.objects.crossed([user], balance=level, at=at)
+        now_paying = own_after if quota is not None else account_after
+        level = now_paying.spendable if now_paying else wallets[user.wallet_id].spendable
+        if reached := [each for each in levels if level <= each < spendable_before]:
+            Alert.objects.store([Alert.about(user, threshold=min(reached), balance=level, at=at)])
     api_user.wallet_id = user.wallet_id
 
 
@@ -469,18 +498,32 @@ def _change_of_quota(user: ApiUser, quota: Decimal | None, given: Decimal) -> st
     return gettext_noop("Quota raised") if given > 0 else gettext_noop("Quota lowered")
 
 
+def set_reserve(account: Account, reserve: Decimal) -> Decimal:
+    """Hold back so many of an account's credits for alerts; return what was held back before.
+
+    It may be more than the account has: then nothing is left to spend until it has more.
+    """
+    if reserve < 0:
+        raise ValueError("A reserve is not below zero.")
+    with transaction.atomic():
+        [wallet] = _lock_wallets(account.wallet_id).values()
+        Wallet.objects.filter(pk=wallet.pk).update(reserve=reserve)
+        left = spendable(wallet.credits, reserve=reserve)
+        fall = Fall(wallet_id=wallet.pk, before=wallet.spendable, after=left, at=timezone.now())
+        Alert.objects.of_falls([fall])
+    return wallet.reserve
+
+
 def refresh_threshold_hints(*wallet_ids: int) -> None:
-    """Store anew the highest threshold among the users of each purse.
+    """Store anew the highest level at which somebody is told that each purse has fallen.
 
     To be called in the transaction that changed who pays from a purse, or a threshold, after
     that change; it locks the purse, so that a debit sees either both changes or none.
     """
     for wallet_id in _lock_wallets(*wallet_ids):
-        highest = (
-            ApiUser.objects.present()
-            .filter(wallet_id=wallet_id, alert_enabled=True)
-            .aggregate(highest=Max("alert_threshold"))["highest"]
-        )
+        highest = Level.objects.filter(wallet_id=wallet_id).aggregate(highest=Max("credits"))[
+            "highest"
+        ]
         Wallet.objects.filter(pk=wallet_id).update(highest_threshold=highest)
 
 
@@ -501,7 +544,7 @@ def _locked(api_user_id: int) -> ApiUser:
 def _moved(wallet_id: int, credits: Decimal) -> _Moved:
     moved = _move(wallet_id, credits)
     if moved is None:
-        raise InsufficientCredits(Wallet.objects.get(pk=wallet_id).credits)
+        raise InsufficientCredits(Wallet.objects.get(pk=wallet_id).spendable)
     return moved
 
 
@@ -531,45 +574,38 @@ def _enter(
     )
 
 
-def _alert_crossings_of_bills(paid: Sequence[tuple[Bill, _Moved]]) -> None:
-    """Store the alerts of several movements of one purse, one after the other."""
-    if not paid:
-        return
-    first, last = paid[0][1], paid[-1][1]
-    if last.highest_threshold is None or last.after > last.highest_threshold:
-        return
-    whole = _Moved(last.wallet_id, first.before, last.after, last.highest_threshold)
-    if len(paid) > 1 and not _crossed(whole).exists():
-        return
-    for bill, moved in paid:
-        _alert_crossings(moved, at=bill.at, silent_for=bill.silent_for)
-
-
-def _crossed(moved: _Moved) -> ApiUserQuerySet:
-    """Those whose threshold a movement crossed downward."""
-    return ApiUser.objects.present().filter(
-        Q(alert_threshold__gte=moved.after) & Q(alert_threshold__lt=moved.before),
-        wallet_id=moved.wallet_id,
-        alert_enabled=True,
+def _alert_crossings(
+    *movements: _Moved,
+    at: datetime,
+    silent_for: Alert | None = None,
+    except_user: ApiUser | None = None,
+) -> None:
+    """Store an alert for each whose level these movements passed downward, in their order."""
+    _tell(
+        _fall(moved, at=at, silent_for=silent_for, except_user=except_user) for moved in movements
     )
 
 
-def _alert_crossings(
+def _fall(
     moved: _Moved,
     *,
     at: datetime,
-    silent_for: ApiUser | None = None,
+    silent_for: Alert | None = None,
     except_user: ApiUser | None = None,
-) -> None:
-    """Store an alert for each user whose threshold this movement crossed downward.
+) -> Fall | None:
+    """Return how far a movement took a purse down, where that may be of interest to anybody."""
+    if moved.highest_threshold is None or moved.spendable > moved.highest_threshold:
+        return None
+    return Fall(
+        wallet_id=moved.wallet_id,
+        before=spendable(moved.before, reserve=moved.reserve),
+        after=moved.spendable,
+        at=at,
+        silent_for=silent_for,
+        except_user=except_user,
+    )
 
-    `after <= threshold < before` holds for exactly one movement per crossing, since the
-    database puts all movements of a purse one after the other.
-    """
-    if moved.highest_threshold is None or moved.after > moved.highest_threshold:
-        return
-    crossed = _crossed(moved)
-    for user in (silent_for, except_user):
-        if user is not None:
-            crossed = crossed.exclude(pk=user.pk)
-    Alert.objects.crossed(crossed, balance=moved.after, at=at)
+
+def _tell(falls: Iterable[Fall | None]) -> None:
+    if told := [fall for fall in falls if fall is not None]:
+        Alert.objects.of_falls(told)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from sms_accounts import gsm, idempotency, msisdn, price_list
 from sms_accounts.callers import Caller
-from sms_accounts.models import Account, ApiUser, Sender, Submission
+from sms_accounts.models import Account, Alert, ApiUser, Sender, Submission
 
 STOP_CLAUSE = "\nSTOP 36184"
 MOST_RECEIVERS = 1000
@@ -65,7 +65,7 @@ class Order:
     """One request to send, in our words; the receivers as they were typed.
 
     `wants_replies` asks for the account's number that takes replies in the place of `sender`.
-    `silent_for` names the user whose alert this is. `judged_by` is what is remembered of the
+    `silent_for` is the alert that this tells. `judged_by` is what is remembered of the
     caller, where that has judged whether the order may be sent.
     """
 
@@ -83,7 +83,7 @@ class Order:
     scheduled_at: datetime | None = None
     idempotency_key: str = ""
     address: str | None = None
-    silent_for: ApiUser | None = None
+    silent_for: Alert | None = None
     judged_by: Caller | None = None
 
     @property

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from sms_accounts import accounts, api_users, ledger, orders, submission
+from sms_accounts import accounts, api_users, ledger, limits, orders, submission
 from sms_accounts.models import (
     Account,
     Alert,
@@ -80,7 +80,7 @@ def make_api_user(
     if quota is not None:
         ledger.set_quota(user, Decimal(quota), by=None)
     if threshold is not None:
-        limit = api_users.Limit(
+        limit = limits.Limit(
             enabled=True,
             threshold=Decimal(threshold),
             support=support,

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sms_accounts import accounts, alerts, api_users, ledger, orders, settling, submission
+from sms_accounts import accounts, alerts, api_users, ledger, limits, orders, settling, submission
 from sms_accounts.models import (
     Account,
     ApiUser,
@@ -110,13 +110,14 @@ class Cast:
         return books
 
 
-def limit(threshold: Decimal | None, *, by_sms: bool) -> api_users.Limit:
-    return api_users.Limit(
+def limit(threshold: Decimal | None, *, by_sms: bool, percent: int | None = None) -> limits.Limit:
+    return limits.Limit(
         enabled=threshold is not None,
         threshold=threshold,
         support=ApiUser.Support.BOTH if by_sms else ApiUser.Support.EMAIL,
         email="alerts@example.com",
         msisdn=MSISDN,
+        levels=(f"{percent}%",) if percent else (),
     )
 
 
@@ -137,7 +138,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.debits: dict[int, Decimal] = {}
         self.refunded: set[int] = set()
         self.added = Decimal(0)
-        self.alerts: Counter[tuple[ledger_model.User, Decimal, Decimal]] = Counter()
+        self.alerts: Counter[tuple[ledger_model.Subject, Decimal, Decimal]] = Counter()
 
     def teardown(self) -> None:
         # Whatever a run did is undone, also after an error in mid-statement.
@@ -192,11 +193,32 @@ class LedgerMachine(RuleBasedStateMachine):
         refusal = refusal_of(lambda: api_users.set_quota(row, quota, by=self.cast.alice))
         assert refusal == self.books.set_quota(of_model, quota)
 
-    @rule(user=USER, threshold=st.none() | CREDITS, by_sms=st.booleans())
-    def set_limit(self, user: int, threshold: Decimal | None, by_sms: bool) -> None:
+    @rule(
+        user=USER,
+        threshold=st.none() | CREDITS,
+        by_sms=st.booleans(),
+        percent=st.none() | st.sampled_from([10, 50, 99]),
+    )
+    def set_limit(
+        self, user: int, threshold: Decimal | None, by_sms: bool, percent: int | None
+    ) -> None:
         row, of_model = self.present_user(user)
-        api_users.set_limit(row, limit(threshold, by_sms=by_sms), by=self.cast.alice)
+        api_users.set_limit(
+            row, limit(threshold, by_sms=by_sms, percent=percent), by=self.cast.alice
+        )
+        self.books.set_limit(of_model, threshold, by_sms=by_sms, percent=percent)
+
+    @rule(account=ACCOUNT, threshold=st.none() | CREDITS, by_sms=st.booleans())
+    def set_limit_of_account(self, account: int, threshold: Decimal | None, by_sms: bool) -> None:
+        row, of_model = self.account(account)
+        accounts.set_limit(row, limit(threshold, by_sms=by_sms), by=self.cast.alice)
         self.books.set_limit(of_model, threshold, by_sms=by_sms)
+
+    @rule(account=ACCOUNT, reserve=st.just(Decimal(0)) | CREDITS)
+    def set_reserve(self, account: int, reserve: Decimal) -> None:
+        row, of_model = self.account(account)
+        accounts.set_reserve(row, reserve, by=self.cast.alice)
+        self.books.set_reserve(of_model, reserve)
 
     @rule(user=USER, enabled=st.booleans())
     def set_enabled(self, user: int, enabled: bool) -> None:
@@ -291,8 +313,9 @@ class LedgerMachine(RuleBasedStateMachine):
         # Several that wait go in the order of the rows, which is not of interest here.
         sent = Notification.objects.filter(channel=Notification.Channel.SMS).exclude(pk__in=ended)
         for notification in sent.select_related("alert").order_by("due_at", "id"):
-            of_model = self.books.users[self._index(notification.alert.api_user_id)]
-            is_paid = self.books.send_alert_sms(of_model, PRICES[MSISDN])
+            alert = notification.alert
+            of_model = self._subject(alert.account_id, alert.api_user_id)
+            is_paid = self.books.send_alert_sms(of_model, alert.threshold, PRICES[MSISDN])
             assert notification.state == ("done" if is_paid else "given_up")
             if is_paid:
                 [pk] = Message.objects.filter(submission=notification.submission_id).values_list(
@@ -301,8 +324,10 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.books.stored(pk, PRICES[MSISDN], of_model.account, None)
         assert not +self.books.waiting_sms
 
-    def _index(self, api_user_id: int) -> int:
-        return [user.pk for user in self.cast.users].index(api_user_id)
+    def _subject(self, account_id: int, api_user_id: int | None) -> ledger_model.Subject:
+        if api_user_id is None:
+            return self.books.accounts[[row.pk for row in self.cast.accounts].index(account_id)]
+        return self.books.users[[row.pk for row in self.cast.users].index(api_user_id)]
 
     # What must be true after each step.
 
@@ -351,10 +376,10 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.refunded == {message.pk for message in messages if message.is_refunded}
 
     def alerts_are_those_of_the_crossings(self) -> None:
-        for pk, api_user, threshold, balance in rows(ALERTS, self.seen_alert):
+        for pk, account, api_user, threshold, balance in rows(ALERTS, self.seen_alert):
             self.seen_alert = pk
-            user = self.books.users[self._index(api_user)]
-            self.alerts[user, stored(threshold), stored(balance)] += 1
+            subject = self._subject(account, api_user)
+            self.alerts[subject, stored(threshold), stored(balance)] += 1
         assert self.alerts == self.books.alerts
 
 
@@ -365,7 +390,8 @@ ENTRIES = (
     " FROM sms_accounts_ledgerentry WHERE id > %s ORDER BY id"
 )
 ALERTS = (
-    "SELECT id, api_user_id, threshold, balance FROM sms_accounts_alert WHERE id > %s ORDER BY id"
+    "SELECT id, account_id, api_user_id, threshold, balance FROM sms_accounts_alert"
+    " WHERE id > %s ORDER BY id"
 )
 
 

@@ -24,11 +24,23 @@ class Account:
     spent: Decimal = NOTHING
     # What came from other accounts, less what went to them.
     received: Decimal = NOTHING
+    # Of the credits so many are for alerts alone.
+    reserve: Decimal = NOTHING
     users: list["User"] = field(default_factory=list)
+    threshold: Decimal | None = None
+    by_sms: bool = False
+
+    @property
+    def account(self) -> "Account":
+        return self
 
     @property
     def spendable(self) -> Decimal:
-        return self.credits
+        return max(self.credits - self.reserve, NOTHING)
+
+    @property
+    def levels(self) -> set[Decimal]:
+        return set() if self.threshold is None else {self.threshold}
 
     @property
     def held(self) -> Decimal:
@@ -39,14 +51,29 @@ class Account:
 class User:
     account: Account
     quota: Decimal | None = None
+    given: Decimal | None = None
     threshold: Decimal | None = None
+    # A further level, as so many percent of the quota.
+    percent: int | None = None
     by_sms: bool = False
     is_enabled: bool = True
     is_deleted: bool = False
 
     @property
     def spendable(self) -> Decimal:
-        return self.account.credits if self.quota is None else self.quota
+        return self.account.spendable if self.quota is None else self.quota
+
+    @property
+    def levels(self) -> set[Decimal]:
+        if self.threshold is None or self.is_deleted:
+            return set()
+        if self.percent is None or not self.given:
+            return {self.threshold}
+        hundredths = int(self.given * self.percent)
+        return {self.threshold, Decimal(hundredths) / 100}
+
+
+Subject = Account | User
 
 
 @dataclass(eq=False)
@@ -66,13 +93,17 @@ class Books:
     def __init__(self, accounts: list[Account]) -> None:
         self.accounts = accounts
         self.messages: list[Message] = []
-        # Each alert as user, threshold and what was left; SMS that wait to be sent by user.
-        self.alerts: Counter[tuple[User, Decimal, Decimal]] = Counter()
-        self.waiting_sms: Counter[User] = Counter()
+        # Each alert as subject, level and what was left; SMS that wait by subject and level.
+        self.alerts: Counter[tuple[Subject, Decimal, Decimal]] = Counter()
+        self.waiting_sms: Counter[tuple[Subject, Decimal]] = Counter()
 
     @property
     def users(self) -> list[User]:
         return [user for account in self.accounts for user in account.users]
+
+    @property
+    def subjects(self) -> list[Subject]:
+        return [*self.accounts, *self.users]
 
     @property
     def total(self) -> Decimal:
@@ -106,8 +137,8 @@ class Books:
             return "A transfer is between two accounts."
         if giver.holder != receiver.holder:
             return "another holder"
-        if credits > giver.credits:
-            return giver.credits
+        if credits > giver.spendable:
+            return giver.spendable
         with self._crossings():
             giver.credits -= credits
             giver.received -= credits
@@ -118,12 +149,16 @@ class Books:
     def set_quota(self, user: User, quota: Decimal | None) -> Refusal | None:
         held = user.quota or NOTHING
         given = (quota or NOTHING) - held
-        if given > user.account.credits:
-            return user.account.credits + held
+        if given > user.account.spendable:
+            return user.account.spendable + held
         with self._crossings():
             user.account.credits -= given
-            user.quota = quota
+            user.quota = user.given = quota
         return None
+
+    def set_reserve(self, account: Account, reserve: Decimal) -> None:
+        with self._crossings():
+            account.reserve = reserve
 
     def delete(self, user: User) -> Decimal:
         held = user.quota or NOTHING
@@ -133,32 +168,53 @@ class Books:
 
     # Alerts.
 
-    def set_limit(self, user: User, threshold: Decimal | None, *, by_sms: bool) -> None:
-        is_new = threshold != user.threshold
-        user.threshold, user.by_sms = threshold, by_sms
-        if threshold is not None and is_new and user.spendable <= threshold:
-            self._alert(user, threshold)
+    def set_limit(
+        self,
+        subject: Subject,
+        threshold: Decimal | None,
+        *,
+        by_sms: bool,
+        percent: int | None = None,
+    ) -> None:
+        """Tell once where a level is new and reached, and nothing as low was told before."""
+        before = subject.levels
+        subject.threshold, subject.by_sms = threshold, by_sms
+        if isinstance(subject, User):
+            subject.percent = percent
+        reached = {level for level in subject.levels if subject.spendable <= level}
+        if reached and min(reached) not in before:
+            self._alert(subject, min(reached))
 
     @contextmanager
-    def _crossings(self, *, silent_for: User | None = None) -> Iterator[None]:
-        """Alert once who falls from above the threshold to it or below, by whatever is done."""
-        before = {user: user.spendable for user in self.users}
+    def _crossings(self, *, silent_for: tuple[Subject, Decimal] | None = None) -> Iterator[None]:
+        """Alert once who falls from above a level to it or below, by whatever is done.
+
+        Of several levels the lowest is told. What the alert that is being paid for has told is
+        not told again.
+        """
+        before = {subject: subject.spendable for subject in self.subjects}
         yield
-        for user, level in before.items():
-            if user.threshold is None or user.is_deleted or user is silent_for:
-                continue
-            if user.spendable <= user.threshold < level:
-                self._alert(user, user.threshold)
+        for subject, spendable in before.items():
+            silent = silent_for and silent_for[0] is subject
+            passed = {
+                level
+                for level in subject.levels
+                if subject.spendable <= level < spendable
+                and not (silent and silent_for and level >= silent_for[1])
+            }
+            if passed:
+                self._alert(subject, min(passed))
 
-    def _alert(self, user: User, threshold: Decimal) -> None:
-        self.alerts[user, threshold, user.spendable] += 1
-        self.waiting_sms[user] += user.by_sms
+    def _alert(self, subject: Subject, level: Decimal) -> None:
+        self.alerts[subject, level, subject.spendable] += 1
+        self.waiting_sms[subject, level] += subject.by_sms
 
-    def send_alert_sms(self, user: User, credits: Decimal) -> bool:
+    def send_alert_sms(self, subject: Subject, level: Decimal, credits: Decimal) -> bool:
         """Send one SMS that waits; return whether the account could pay it."""
-        assert self.waiting_sms[user] > 0, "an alert SMS that nobody waited for"
-        self.waiting_sms[user] -= 1
-        return self._pay(user.account, None, credits, silent_for=user) is None
+        assert self.waiting_sms[subject, level] > 0, "an alert SMS that nobody waited for"
+        self.waiting_sms[subject, level] -= 1
+        paid = self._pay(subject.account, None, credits, silent_for=(subject, level))
+        return paid is None
 
     # Messages.
 
@@ -174,9 +230,11 @@ class Books:
         payer: User | None,
         credits: Decimal,
         *,
-        silent_for: User | None = None,
+        silent_for: tuple[Subject, Decimal] | None = None,
     ) -> Refusal | None:
-        available = account.credits if payer is None else payer.quota or NOTHING
+        available = account.spendable if payer is None else payer.quota or NOTHING
+        if silent_for:
+            available = account.credits
         if credits > available:
             return available
         with self._crossings(silent_for=silent_for):

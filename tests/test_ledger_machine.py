@@ -39,8 +39,9 @@ def never_alerts(patch):
 def alerts_below_the_threshold_only(patch):
     right = ledger._alert_crossings
 
-    def late(moved, **named):
-        right(replace(moved, after=moved.after + Decimal("0.01")), **named)
+    def late(*movements, **named):
+        moved = [replace(each, after=each.after + Decimal("0.01")) for each in movements]
+        right(*moved, **named)
 
     patch.setattr(ledger, "_alert_crossings", late)
 
@@ -91,6 +92,15 @@ def gives_a_quota_without_taking_it_from_the_account(patch):
     patch.setattr(ledger, "set_quota", set_quota)
 
 
+def lets_everybody_spend_the_reserve(patch):
+    right = ledger._update
+
+    def update(condition, parameters, credits, **_named):
+        return right(condition, parameters, credits, from_reserve=True)
+
+    patch.setattr(ledger, "_update", update)
+
+
 class TestMachine:
     @pytest.mark.parametrize(
         "break_it",
@@ -102,6 +112,7 @@ class TestMachine:
             transfers_to_anybody,
             forgets_to_enter_what_is_received,
             gives_a_quota_without_taking_it_from_the_account,
+            lets_everybody_spend_the_reserve,
         ],
     )
     def test_notices_a_ledger_that(self, break_it, monkeypatch):
