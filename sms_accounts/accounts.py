@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
-from sms_accounts import activity, ledger
+from sms_accounts import activity, ledger, limits
 from sms_accounts.models import Account, AlertTexts, Membership, Sender, User, Wallet
 
 
@@ -55,6 +55,29 @@ def transfer(
         activity.record(by, "credits transferred", giver, after={**told, "to": receiver.name})
         activity.record(by, "credits received", receiver, after={**told, "from": giver.name})
     return left
+
+
+def set_limit(account: Account, limit: limits.Limit, *, by: User | None) -> bool:
+    """Store when and whom to alert about the account's own credits; say whether it differs."""
+    with transaction.atomic():
+        locked = Account.objects.select_for_update(of=("self",), no_key=True).get(pk=account.pk)
+        return limits.store(locked, limit, by=by)
+
+
+def set_reserve(account: Account, reserve: Decimal, *, by: User | None) -> bool:
+    """Hold back so many credits for alerts alone; return whether it differs from before."""
+    with transaction.atomic():
+        before = ledger.set_reserve(account, reserve)
+        if before == reserve:
+            return False
+        activity.record(
+            by,
+            "reserve changed",
+            account,
+            before={"credits": str(before)},
+            after={"credits": str(reserve)},
+        )
+    return True
 
 
 def enable_sender(account: Account, name: str, *, by: User | None) -> Sender:

@@ -149,7 +149,7 @@ def values_of(notification: Notification) -> Values:
     """
     alert = notification.alert
     return Values(
-        user=alert.api_user.login,
+        user=str(alert.subject),
         remaining=f"{alert.balance}",
         threshold=f"{alert.threshold}",
         credits_left=f"{alert.account.wallet.credits}",
@@ -226,7 +226,7 @@ def _send_sms(notification: Notification) -> None:
         sender=settings.ALERT_SENDER,
         receivers=[notification.address],
         text=render_sms(accounts.alert_texts(alert.account), values_of(notification)),
-        silent_for=alert.api_user,
+        silent_for=alert,
     )
     try:
         with transaction.atomic():
@@ -256,7 +256,7 @@ def _email_instead(notification: Notification, problem: str) -> None:
     alert = notification.alert
     owner = Membership.objects.filter(account=alert.account, role=Membership.Role.OWNER)
     address = (
-        alert.api_user.alert_email
+        alert.subject.alert_email
         or owner.order_by("pk").values_list("user__email", flat=True).first()
     )
     if address:

@@ -13,23 +13,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from sms_accounts import activity, callback_endpoints, credentials, ledger
-from sms_accounts.models import Account, Alert, ApiUser, Callback, User, Wallet
+from sms_accounts import activity, callback_endpoints, credentials, ledger, limits
+from sms_accounts.limits import Limit
+from sms_accounts.models import Account, ApiUser, Callback, Level, User, Wallet
 
 
 class LoginTaken(Exception):
     """The account has an API user with this login already (capitals make no difference)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limit:
-    """When an API user's alert goes out, and to whom."""
-
-    enabled: bool
-    threshold: Decimal | None
-    support: str
-    email: str
-    msisdn: str
 
 
 @dataclass(frozen=True)
@@ -139,54 +129,7 @@ def set_quota(user: ApiUser, quota: Decimal | None, *, by: User | None) -> bool:
 def set_limit(user: ApiUser, limit: Limit, *, by: User | None) -> bool:
     """Store when and whom to alert. A threshold that is new and reached already alerts once."""
     with transaction.atomic():
-        locked = _locked(user)
-        before = Limit(
-            enabled=locked.alert_enabled,
-            threshold=locked.alert_threshold,
-            support=locked.alert_support,
-            email=locked.alert_email,
-            msisdn=locked.alert_msisdn,
-        )
-        if before == limit:
-            return False
-        locked.alert_enabled = limit.enabled
-        locked.alert_threshold = limit.threshold
-        locked.alert_support = limit.support
-        locked.alert_email = limit.email
-        locked.alert_msisdn = limit.msisdn
-        locked.save(
-            update_fields=[
-                "alert_enabled",
-                "alert_threshold",
-                "alert_support",
-                "alert_email",
-                "alert_msisdn",
-            ]
-        )
-        # This locks the purse: a debit at this moment meets the old threshold or the new
-        # one, and the balance read below is the one that it left.
-        ledger.refresh_threshold_hints(locked.wallet_id)
-        locked.wallet.refresh_from_db(fields=["credits"])
-        is_new = not before.enabled or before.threshold != limit.threshold
-        if (
-            limit.enabled
-            and limit.threshold is not None
-            and is_new
-            and locked.wallet.credits <= limit.threshold
-        ):
-            Alert.objects.crossed([locked], balance=locked.wallet.credits, at=timezone.now())
-        activity.record(by, "limit changed", user, before=_told(before), after=_told(limit))
-    return True
-
-
-def _told(limit: Limit) -> dict[str, object]:
-    return {
-        "enabled": limit.enabled,
-        "threshold": None if limit.threshold is None else str(limit.threshold),
-        "notification": limit.support,
-        "email": limit.email,
-        "number": limit.msisdn,
-    }
+        return limits.store(_locked(user), limit, by=by)
 
 
 def set_restrictions(
@@ -303,6 +246,7 @@ def delete(user: ApiUser, *, by: User | None) -> Decimal:
         held = locked.wallet.credits if locked.has_quota else Decimal(0)
         ledger.set_quota(user, None, by=by, reason="API user deleted")
         ApiUser.objects.filter(pk=user.pk).update(deleted_at=timezone.now(), is_enabled=False)
+        Level.objects.of(user).delete()
         ledger.refresh_threshold_hints(locked.account.wallet_id)
         activity.record(
             by, "API user deleted", user, before={"login": user.login, "credits": str(held)}

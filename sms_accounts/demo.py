@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from sms_accounts import accounts, api_users, credentials
+from sms_accounts import accounts, api_users, credentials, limits
 from sms_accounts.models import Account, User
 
 ACCOUNT = "sms-ab12345-1"
@@ -101,7 +101,7 @@ def _fill(demo: Demo) -> None:
     for login, quota in _OTHERS.items():
         other = api_users.add(account, login=login, password=credentials.generate(), by=None)
         api_users.set_quota(other, quota, by=None)
-        limit = api_users.Limit(
+        limit = limits.Limit(
             enabled=True,
             threshold=quota / 5,
             support="email",

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sms_accounts import api_users, msisdn
+from sms_accounts import limits, msisdn
 from sms_accounts.forms.credits import credits_field
 from sms_accounts.forms.layout import laid_out
 from sms_accounts.models import ApiUser
@@ -115,9 +115,9 @@ class LimitForm(forms.Form):
                 self.add_error(name, missing)
         return cleaned
 
-    def limit(self) -> api_users.Limit:
+    def limit(self) -> limits.Limit:
         """Return the limit that was typed."""
-        return api_users.Limit(
+        return limits.Limit(
             enabled=self.cleaned_data["enabled"],
             threshold=self.cleaned_data["threshold"],
             support=self.cleaned_data["support"],

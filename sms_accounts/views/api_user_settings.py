@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from sms_accounts import api_users, ledger, tasks
+from sms_accounts import api_users, ledger, limits, tasks
 from sms_accounts.forms.confirmation import EndFormerPasswordForm
 from sms_accounts.forms.limit import LimitForm
 from sms_accounts.forms.passwords import PasswordForm
@@ -131,7 +131,7 @@ def api_user_limit(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     return _show_dialog(request, "limit", api_user, {"form": form, "back": back})
 
 
-def _limit_told(api_user: ApiUser, limit: api_users.Limit) -> str:
+def _limit_told(api_user: ApiUser, limit: limits.Limit) -> str:
     if not limit.enabled:
         return _("The alert of %(login)s is off.") % {"login": api_user.login}
     return _("%(login)s alerts at %(credits)s credits or below.") % {

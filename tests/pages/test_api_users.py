@@ -43,7 +43,11 @@ def many(account, count: int) -> None:
         for number, purse in enumerate(purses, start=1)
     )
     fired = ApiUser.objects.present().filter(account=account).order_by("login")[:100]
-    Alert.objects.crossed(fired, balance=Decimal(1), at=timezone.now())
+    now = timezone.now()
+    Alert.objects.store(
+        Alert.about(user, threshold=user.alert_threshold, balance=Decimal(1), at=now)
+        for user in fired
+    )
     used(fired, addresses=5)
     Notification.objects.update(state=Notification.State.GIVEN_UP, note="No luck.")
 

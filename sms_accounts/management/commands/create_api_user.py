@@ -1,7 +1,7 @@
 """Adds an API user to an account, or brings an existing one to what the options say."""
 
 from argparse import ArgumentParser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +9,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import check_password
 from django.core.management.base import BaseCommand, CommandError
 
-from sms_accounts import api_users, ledger, msisdn, outbound
-from sms_accounts.api_users import Limit
+from sms_accounts import api_users, ledger, limits, msisdn, outbound
 from sms_accounts.management.commands._answers import (
     all_or_nothing,
     answer,
@@ -170,7 +169,7 @@ def _applied(user: ApiUser, wanted: _Wanted) -> list[str]:
             ) from None
     if wanted.callback is not None and api_users.set_callback(user, wanted.callback, by=None):
         changes.append("callback")
-    if wanted.threshold is not None and api_users.set_limit(user, _limit(wanted), by=None):
+    if wanted.threshold is not None and api_users.set_limit(user, _limit(user, wanted), by=None):
         changes.append("limit")
     return changes
 
@@ -186,12 +185,13 @@ def _last_quota(user: ApiUser) -> Decimal | None:
     return None if given is None else Decimal(given)
 
 
-def _limit(wanted: _Wanted) -> Limit:
+def _limit(user: ApiUser, wanted: _Wanted) -> limits.Limit:
     if wanted.email and wanted.number:
         support = ApiUser.Support.BOTH
     else:
         support = ApiUser.Support.EMAIL if wanted.email else ApiUser.Support.SMS
-    return Limit(
+    return replace(
+        limits.limit_of(user),
         enabled=True,
         threshold=wanted.threshold,
         support=support,
