@@ -179,8 +179,18 @@ CELERY_TASK_ROUTES = {
 _RING = {"schedule": timedelta(seconds=2), "options": {"expires": 10}}
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"sms_accounts.tasks.{name}", **_RING}
-    for name in ("deliver_due", "record_dlrs", "call_due", "alert_due")
+    for name in ("deliver_due", "record_dlrs", "call_due", "alert_due", "alert_sms_due")
 } | {
+    "follow_up": {
+        "task": "sms_accounts.tasks.follow_up",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 20},
+    },
+    "count_spending": {
+        "task": "sms_accounts.tasks.count_spending",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 50},
+    },
     "purge": {"task": "sms_accounts.tasks.purge", "schedule": timedelta(minutes=10)},
     "end_overdue": {
         "task": "sms_accounts.tasks.end_overdue",

@@ -1,108 +1,28 @@
-"""Alerts on their way to people: the texts, and each notification by email or SMS."""
+"""Alerts on their way to people: each notification by email or SMS, and sending one again."""
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from smtplib import SMTPException
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.db import OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from sms_accounts import accounts, ledger, orders, submission
-from sms_accounts.models import (
-    AlertTexts,
-    Membership,
-    Notification,
-    Submission,
-    User,
-)
+from sms_accounts import accounts, alert_texts, ledger, mailing, orders, submission
+from sms_accounts.models import Account, Alert, Membership, Notification, Submission, User
 
 log = structlog.get_logger(__name__)
 
+Channel = Notification.Channel
 CLAIM = timedelta(minutes=2)
 # After a mail that the server did not take, the next try follows in so long.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440))
 # One over which the program itself stumbles is given up after so many tries in all.
 MOST_FAULTS = 3
-
-# What stands for what in a text; the panel's own default texts use the same.
-VARIABLES: Mapping[str, object] = {
-    "|USER|": gettext_lazy("ID of the API user"),
-    "|REMAINING|": gettext_lazy("credits that the API user can still spend"),
-    "|ALERTTHRESHOLD|": gettext_lazy("threshold of the alert"),
-    "|CREDITSLEFT|": gettext_lazy("credits left in the account"),
-}
-_VARIABLE = re.compile(r"\|[A-Za-z_]+\|")
-
-DEFAULT_SUBJECT = gettext_lazy("|USER|: |REMAINING| SMS credits left")
-DEFAULT_BODY = gettext_lazy(
-    "Hello,\n\n"
-    "the API user |USER| has |REMAINING| SMS credits left. You asked to be told at "
-    "|ALERTTHRESHOLD| or below.\n\n"
-    "The account itself has |CREDITSLEFT| credits left.\n\n"
-    "The next alert follows only after the credits were above |ALERTTHRESHOLD| again.\n"
-)
-DEFAULT_SMS = gettext_lazy("|USER|: |REMAINING| SMS credits left, alert at |ALERTTHRESHOLD|")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Values:
-    """What the variables of a text stand for, as they are written."""
-
-    user: str
-    remaining: str
-    threshold: str
-    credits_left: str
-
-
-@dataclass(frozen=True)
-class Mail:
-    """An alert mail as it goes out."""
-
-    sender: str
-    subject: str
-    body: str
-
-
-def unknown_variables(text: str) -> list[str]:
-    """Return what looks like a variable in a text and is none, in order."""
-    return [found for found in _VARIABLE.findall(text) if found not in VARIABLES]
-
-
-def render(text: str, values: Values) -> str:
-    """Put values in place of variables, once: a value that looks like a variable stays."""
-    given = {
-        "|USER|": values.user,
-        "|REMAINING|": values.remaining,
-        "|ALERTTHRESHOLD|": values.threshold,
-        "|CREDITSLEFT|": values.credits_left,
-    }
-    return _VARIABLE.sub(lambda found: given.get(found[0], found[0]), text)
-
-
-def render_email(texts: AlertTexts, values: Values) -> Mail:
-    """Return the mail of an alert: the holder's words, or ours where those are switched off."""
-    if texts.email_customised:
-        return Mail(
-            texts.email_from, render(texts.email_subject, values), render(texts.email_body, values)
-        )
-    return Mail(
-        settings.DEFAULT_FROM_EMAIL,
-        render(str(DEFAULT_SUBJECT), values),
-        render(str(DEFAULT_BODY), values),
-    )
-
-
-def render_sms(texts: AlertTexts, values: Values) -> str:
-    """Return the text of an alert SMS."""
-    return render(texts.sms_text if texts.sms_customised else str(DEFAULT_SMS), values)
 
 
 def alert_due() -> int:
@@ -111,30 +31,50 @@ def alert_due() -> int:
     Each is a row of its own: an email that fails does not hold up the SMS, nor the reverse.
     """
     attempted = 0
-    while (notification := _claim()) is not None:
-        try:
-            if notification.channel == Notification.Channel.SMS:
-                _send_sms(notification)
-            else:
-                _send_email(notification)
-        except OperationalError:
-            # The database is at fault: it is sent again when its claim ends.
-            raise
-        except Exception as fault:
-            # Logged and counted as a try; the next one goes on.
-            log.exception("alert_failed", notification=notification.pk)
-            _put_back_or_park(notification, type(fault).__name__)
+    while True:
+        # An SMS waits for one mail at most, also where the mail server lets each one wait.
+        attempted += sms_due()
+        notification = _claim(Channel.EMAIL)
+        if notification is None:
+            return attempted
+        _attempt(notification)
+        attempted += 1
+
+
+def sms_due() -> int:
+    """Send the SMS that are due, whatever the mail server does; return how many."""
+    attempted = 0
+    while (notification := _claim(Channel.SMS)) is not None:
+        _attempt(notification)
         attempted += 1
     return attempted
 
 
-def _claim() -> Notification | None:
+def _attempt(notification: Notification) -> None:
+    try:
+        if notification.channel == Channel.SMS:
+            _send_sms(notification)
+        else:
+            _send_email(notification)
+    except OperationalError:
+        # The database is at fault: it is sent again when its claim ends.
+        raise
+    except Exception as fault:
+        # Logged and counted as a try; the next one goes on.
+        log.exception("alert_failed", notification=notification.pk)
+        _put_back_or_park(notification, type(fault).__name__)
+
+
+def _claim(channel: Notification.Channel) -> Notification | None:
     now = timezone.now()
+    due = Notification.objects.due(now).filter(channel=channel)
+    # Mostly there is none: then nobody needs to wait for whoever writes to SQLite.
+    if not due.exists():
+        return None
     with transaction.atomic():
         notification = (
-            Notification.objects.due(now)
-            .select_for_update(skip_locked=True, of=("self",), no_key=True)
-            .select_related("alert__account__wallet", "alert__api_user")
+            due.select_for_update(skip_locked=True, of=("self",), no_key=True)
+            .select_related("alert__account__wallet", "alert__api_user__wallet")
             .first()
         )
         if notification is not None:
@@ -142,27 +82,13 @@ def _claim() -> Notification | None:
     return notification
 
 
-def values_of(notification: Notification) -> Values:
-    """Return what the variables stand for in one notification.
-
-    What is left and the threshold are those of the crossing; the account's credits are today's.
-    """
-    alert = notification.alert
-    return Values(
-        user=str(alert.subject),
-        remaining=f"{alert.balance}",
-        threshold=f"{alert.threshold}",
-        credits_left=f"{alert.account.wallet.credits}",
-    )
-
-
 def _send_email(notification: Notification) -> None:
-    account = notification.alert.account
-    mail = render_email(accounts.alert_texts(account), values_of(notification))
+    alert = notification.alert
+    texts = accounts.alert_texts(alert.account)
+    mail = alert_texts.email_of(texts, alert, note=_why_by_mail(notification))
     host = urlsplit(settings.PANEL_URL).hostname
-    message = EmailMessage(
-        # A header has one line, whatever the values hold.
-        subject=" ".join(mail.subject.split()),
+    message = EmailMultiAlternatives(
+        subject=mail.subject,
         body=mail.body,
         from_email=mail.sender,
         to=[notification.address],
@@ -172,12 +98,30 @@ def _send_email(notification: Notification) -> None:
             "Auto-Submitted": "auto-generated",
         },
     )
+    message.attach_alternative(mail.html, "text/html")
     try:
-        message.send()
-    except (SMTPException, OSError, ValueError) as failed:
-        _put_back(notification, str(failed))
-        return
-    _end(notification, Notification.State.DONE, note=_("Taken by the mail server"))
+        answer = mailing.send(message)
+    except mailing.Refused as refused:
+        log.warning("alert_refused", notification=notification.pk, answer=str(refused)[:200])
+        problem = _("Refused by the mail server: %s") % refused
+        _end(notification, Notification.State.GIVEN_UP, note=problem)
+    except mailing.TryLater as later:
+        _put_back(notification, str(later))
+    else:
+        told = _("Taken by the mail server: %s") % answer if answer else _("Taken as a mail")
+        _end(notification, Notification.State.DONE, note=told)
+
+
+def _why_by_mail(notification: Notification) -> str:
+    """Return why an SMS that was asked for is this mail; nothing where the mail was."""
+    instead = Notification.objects.filter(
+        alert=notification.alert_id,
+        channel=Channel.SMS,
+        round=notification.round,
+        state=Notification.State.GIVEN_UP,
+    )
+    note = instead.values_list("note", flat=True).first()
+    return _("This comes by email: %s") % note if note else ""
 
 
 def _put_back_or_park(notification: Notification, fault: str) -> None:
@@ -185,7 +129,7 @@ def _put_back_or_park(notification: Notification, fault: str) -> None:
     problem = _("The panel could not send this (%s).") % fault
     if notification.tries + 1 < MOST_FAULTS:
         _put_back(notification, problem)
-    elif notification.channel == Notification.Channel.SMS:
+    elif notification.channel == Channel.SMS:
         _email_instead(notification, problem)
     else:
         _end(notification, Notification.State.GIVEN_UP, note=problem)
@@ -219,13 +163,15 @@ def _put_back(notification: Notification, problem: str) -> None:
 def _send_sms(notification: Notification) -> None:
     """Hand the SMS to the ordinary path, and end the notification, in one transaction."""
     alert = notification.alert
+    if _is_held_or_needless(notification):
+        return
     order = orders.Order(
         account=alert.account,
         api_user=None,
         channel=Submission.Channel.ALERT,
         sender=settings.ALERT_SENDER,
         receivers=[notification.address],
-        text=render_sms(accounts.alert_texts(alert.account), values_of(notification)),
+        text=alert_texts.sms_of(accounts.alert_texts(alert.account), alert),
         silent_for=alert,
     )
     try:
@@ -250,19 +196,56 @@ def _send_sms(notification: Notification) -> None:
         _email_instead(notification, _("This SMS could not be sent: %s") % refused)
 
 
+def _is_held_or_needless(notification: Notification) -> bool:
+    """Let an SMS wait for the end of quiet hours, and end one that is not true any more then."""
+    alert, now = notification.alert, timezone.now()
+    if alert.kind == Alert.Kind.TEST or notification.round:
+        # Somebody sits there and waits for it.
+        return False
+    if until := _quiet_until(alert, now):
+        local = timezone.localtime(until, ZoneInfo(alert.account.time_zone))
+        Notification.objects.filter(pk=notification.pk).update(
+            was_held=True,
+            due_at=until,
+            claimed_until=None,
+            note=_("Quiet hours: goes out at %s.") % f"{local:%H:%M}",
+        )
+        return True
+    is_above = alert.subject.wallet.spendable > alert.threshold
+    if notification.was_held and is_above != (alert.kind == Alert.Kind.ALL_CLEAR):
+        note = _("The credits had changed before the quiet hours were over.")
+        _end(notification, Notification.State.NEEDLESS, note=note)
+        return True
+    return False
+
+
+def _quiet_until(alert: Alert, now: datetime) -> datetime | None:
+    """Return when the quiet hours end in which a moment lies; None where it lies in none."""
+    begins, ends = alert.subject.alert_quiet_from, alert.subject.alert_quiet_until
+    if begins is None or ends is None or begins == ends:
+        return None
+    local = timezone.localtime(now, ZoneInfo(alert.account.time_zone))
+    clock = local.time()
+    if begins < ends:
+        is_quiet, is_tomorrow = begins <= clock < ends, False
+    else:
+        is_quiet, is_tomorrow = clock >= begins or clock < ends, clock >= begins
+    if not is_quiet:
+        return None
+    day = local.date() + timedelta(days=is_tomorrow)
+    return datetime.combine(day, ends, tzinfo=local.tzinfo)
+
+
 @transaction.atomic
 def _email_instead(notification: Notification, problem: str) -> None:
     """End an SMS that cannot go out, and see to it that an email does."""
     alert = notification.alert
-    owner = Membership.objects.filter(account=alert.account, role=Membership.Role.OWNER)
-    address = (
-        alert.subject.alert_email
-        or owner.order_by("pk").values_list("user__email", flat=True).first()
-    )
+    address = alert.subject.alert_email or _address_of_owner(alert.account)
     if address:
         Notification.objects.get_or_create(
             alert=alert,
-            channel=Notification.Channel.EMAIL,
+            channel=Channel.EMAIL,
+            round=notification.round,
             defaults={"address": address, "due_at": timezone.now(), "note": problem[:200]},
         )
         problem = _("%(problem)s The email goes to %(address)s.") % {
@@ -270,6 +253,11 @@ def _email_instead(notification: Notification, problem: str) -> None:
             "address": address,
         }
     _end(notification, Notification.State.GIVEN_UP, note=problem)
+
+
+def _address_of_owner(account: Account) -> str:
+    owners = Membership.objects.filter(account=account, role=Membership.Role.OWNER)
+    return owners.order_by("pk").values_list("user__email", flat=True).first() or ""
 
 
 def _end(

@@ -14,9 +14,11 @@ from sms_accounts import (
     callback_endpoints,
     callbacks,
     delivery,
+    followups,
     idempotency,
     reports,
     retention,
+    spending,
     validity,
 )
 
@@ -50,6 +52,25 @@ def tell_of_callbacks() -> None:
 def alert_due() -> None:
     if alerts.alert_due():
         ring(deliver_due)
+
+
+@shared_task
+def alert_sms_due() -> None:
+    # Rung by beat beside `alert_due`, on another queue: mails that a server lets wait would
+    # keep its workers.
+    if alerts.sms_due():
+        ring(deliver_due)
+
+
+@shared_task
+def follow_up() -> None:
+    if followups.follow_up():
+        ring(alert_due)
+
+
+@shared_task
+def count_spending() -> None:
+    spending.count()
 
 
 @shared_task

@@ -7,6 +7,7 @@ from sms_accounts.endpoints.rest import ptts
 from sms_accounts.http2sms import PATH, SHORT_PATH
 from sms_accounts.views import (
     accounts,
+    alert_log,
     alert_texts,
     api_user_callback,
     api_user_settings,
@@ -15,6 +16,7 @@ from sms_accounts.views import (
     codes,
     connect,
     mail,
+    options,
 )
 
 api_user_pages: list[URLPattern | URLResolver] = [
@@ -57,6 +59,13 @@ account_pages: list[URLPattern | URLResolver] = [
     ),
     path("connect/", connect.connect, name="connect"),
     path("alerts/", alert_texts.alert_texts, name="alert-texts"),
+    path("alerts/preview/", alert_texts.alert_preview, name="alert-preview"),
+    path("alerts/log/", alert_log.alert_log, name="alert-log"),
+    path("alerts/log/csv/", alert_log.alert_csv, name="alert-csv"),
+    path("alerts/log/<int:pk>/again/", alert_log.alert_again, name="alert-again"),
+    path("options/", options.options, name="options"),
+    path("options/limit/", options.account_limit, name="account-limit"),
+    path("options/reserve/", options.account_reserve, name="account-reserve"),
 ]
 
 urlpatterns = [

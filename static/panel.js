@@ -243,6 +243,23 @@ async function copy(button) {
   }, 1500);
 }
 
+// Buttons with data-insert put a word into the text that was last typed in, where the cursor was.
+
+let lastTyped = null;
+
+document.addEventListener("focusin", ({ target }) => {
+  if (target.matches("textarea, input[type=text]")) lastTyped = target;
+});
+
+function insert(word) {
+  const shown = [...document.querySelectorAll("textarea")].filter((field) => field.offsetParent);
+  const field = lastTyped?.isConnected ? lastTyped : shown[0];
+  if (!field) return;
+  field.focus();
+  field.setRangeText(word, field.selectionStart, field.selectionEnd, "end");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
 // One listener for clicks, so that what htmx brings in later works too.
 
 document.addEventListener("click", (event) => {
@@ -253,6 +270,7 @@ document.addEventListener("click", (event) => {
     closeMenus();
   }
   if (at("[data-copy]")) copy(at("[data-copy]"));
+  if (at("[data-insert]")) insert(at("[data-insert]").dataset.insert);
   if (at("[data-dismiss]")) at("[data-dismissable]").remove();
   // A click that asks for a new tab or window is the browser's.
   if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

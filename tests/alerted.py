@@ -9,13 +9,18 @@ EMAIL, SMS, BOTH = ApiUser.Support.EMAIL, ApiUser.Support.SMS, ApiUser.Support.B
 
 
 def make_alerted(
-    support=EMAIL, *, credits: Decimal | int = 200, owner="alice@example.com", **given
+    support=EMAIL,
+    *,
+    credits: Decimal | int = 200,
+    owner="alice@example.com",
+    login="script1",
+    **given,
 ):
     """A user with a quota of 10, and an alert that is due: 4 credits left, threshold 5."""
     account = make_account(credits=credits, owner=make_user(owner))
     user = make_api_user(
         account=account,
-        login="script1",
+        login=login,
         quota=min(10, credits),
         threshold=5,
         support=support,

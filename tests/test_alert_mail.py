@@ -1,54 +1,29 @@
 """Alerts against a mail server that refuses or is away, and several workers at once."""
 
-import contextlib
 from datetime import timedelta
+from email import message_from_string
+from email.policy import default
 
 import pytest
 import time_machine
-from aiosmtpd.controller import Controller
 from django.utils import timezone
 
 from sms_accounts import alerts
 from sms_accounts.models import Notification, Submission
 from tests.alerted import BOTH, EMAIL, SMS, credits_of, make_alerted, notifications, smtp_at
 from tests.factories import make_alert
+from tests.mail_server import mail_server
 from tests.races import at_once
 from tests.simulator_rig import unused_port
 
 pytestmark = pytest.mark.django_db
 
 
-class Recorder:
-    """What the mail server says to each mail, and those it took."""
-
-    def __init__(self):
-        self.answer = "250 OK"
-        self.answer_to_receiver = "250 OK"
-        self.taken: list[str] = []
-        self.seen: list[str] = []
-
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
-        if self.answer_to_receiver.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.answer_to_receiver
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        self.seen.append(envelope.content.decode())
-        if self.answer.startswith("250"):
-            self.taken.append(envelope.content.decode())
-        return self.answer
-
-
 @pytest.fixture
 def smtp(settings):
-    recorder = Recorder()
-    port = unused_port()
-    server = Controller(recorder, hostname="127.0.0.1", port=port)
-    server.start()
-    smtp_at(settings, port)
-    yield recorder
-    with contextlib.suppress(AssertionError):
-        server.stop()
+    with mail_server() as server:
+        smtp_at(settings, server.port)
+        yield server
 
 
 def message_id(content: str) -> str:
@@ -68,9 +43,9 @@ class TestMailServer:
 
     @pytest.mark.parametrize(
         ("answer_to_receiver", "answer"),
-        [("250 OK", "451 Try again"), ("450 Busy", "250 OK"), ("550 Nobody", "250 OK")],
+        [("250 OK", "451 Try again"), ("450 Busy", "250 OK"), ("530 Sign in first", "250 OK")],
     )
-    def test_that_refuses_is_asked_again_until_it_takes_the_same_mail(
+    def test_that_puts_off_is_asked_again_until_it_takes_the_same_mail(
         self, smtp, answer_to_receiver, answer
     ):
         smtp.answer, smtp.answer_to_receiver = answer, answer_to_receiver
@@ -90,6 +65,80 @@ class TestMailServer:
 
         assert alert.notifications.get().state == "done"
         assert len(smtp.taken) == 1
+
+    @pytest.mark.parametrize(
+        ("what", "answer"),
+        [
+            ("answer_to_receiver", "550 5.1.1 Nobody here"),
+            ("answer_to_sender", "553 5.7.1 Not from you"),
+            ("answer", "554 5.6.0 Not like that"),
+        ],
+    )
+    def test_that_refuses_for_good_is_not_asked_again_and_its_answer_is_kept(
+        self, smtp, what, answer
+    ):
+        setattr(smtp, what, answer)
+        alert = make_alerted(EMAIL)
+
+        assert alerts.alert_due() == 1
+
+        held = alert.notifications.get()
+        assert (held.state, held.note) == ("given_up", f"Refused by the mail server: {answer}")
+        with time_machine.travel(timezone.now() + timedelta(days=30)):
+            assert alerts.alert_due() == 0
+
+    def test_that_takes_a_mail_has_its_answer_kept(self, smtp):
+        smtp.answer = "250 2.0.0 Queued as 4F2A"
+        alert = make_alerted(EMAIL)
+
+        alerts.alert_due()
+
+        note = alert.notifications.get().note
+        assert note == "Taken by the mail server: 250 2.0.0 Queued as 4F2A"
+
+    def test_that_hangs_is_left_and_asked_again_later(self, smtp, settings):
+        settings.EMAIL_TIMEOUT = 0.2
+        smtp.hangs = True
+        alert = make_alerted(EMAIL)
+
+        alerts.alert_due()
+
+        held = alert.notifications.get()
+        assert (held.state, held.tries) == ("waiting", 1)
+        assert "timed out" in held.note
+
+    def test_that_hangs_lets_each_sms_wait_for_one_mail_at_most(self, smtp, settings):
+        settings.EMAIL_TIMEOUT = 0.2
+        smtp.hangs = True
+        for number in range(3):
+            make_alerted(EMAIL, owner=f"mail{number}@example.com")
+        order = []
+        attempt = alerts._attempt
+
+        def attempted(notification):
+            order.append(notification.channel)
+            if len(order) == 1:
+                make_alerted(SMS, owner="sms@example.com")
+            attempt(notification)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(alerts, "_attempt", attempted)
+            alerts.alert_due()
+
+        assert order == ["email", "sms", "email", "email"]
+
+    def test_gets_both_parts_and_headers_that_no_machine_answers(self, smtp):
+        make_alerted(EMAIL, email="bob@example.com")
+
+        alerts.alert_due()
+
+        sent = message_from_string(smtp.taken[0], policy=default)
+        assert sent["Auto-Submitted"] == "auto-generated"
+        assert [part.get_content_type() for part in sent.iter_parts()] == [
+            "text/plain",
+            "text/html",
+        ]
+        assert all("4.00" in part.get_content() for part in sent.iter_parts())
 
     def test_sees_one_message_id_at_all_tries_of_one_mail(self, smtp):
         smtp.answer = "451 Try again"
@@ -141,7 +190,7 @@ class TestTwoWorkers:
 
     def test_of_whom_both_believe_to_hold_it_send_one_sms(self):
         alert = make_alerted(SMS)
-        held = alerts._claim()
+        held = alerts._claim(Notification.Channel.SMS)
         assert held
 
         at_once(lambda: alerts._send_sms(held), lambda: alerts._send_sms(held))

@@ -7,9 +7,8 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
-from sms_accounts import accounts, alerts, delivery, submission
+from sms_accounts import accounts, alert_texts, alerts, delivery, submission
 from sms_accounts.models import (
-    AlertTexts,
     ApiUser,
     LedgerEntry,
     Membership,
@@ -30,67 +29,6 @@ from tests.simulator_rig import unused_port
 
 pytestmark = pytest.mark.django_db
 
-VALUES = alerts.Values(user="script1", remaining="4.00", threshold="5.00", credits_left="190.00")
-
-
-class TestTexts:
-    @pytest.mark.parametrize(
-        "text", [alerts.DEFAULT_SUBJECT, alerts.DEFAULT_BODY, alerts.DEFAULT_SMS]
-    )
-    def test_of_ours_leave_no_variable_open(self, text):
-        assert alerts.unknown_variables(str(text)) == []
-        rendered = alerts.render(str(text), VALUES)
-        assert "|" not in rendered
-        assert "script1" in rendered
-        assert "4.00" in rendered
-
-    def test_know_all_four_variables(self):
-        text = "|USER|/|REMAINING|/|ALERTTHRESHOLD|/|CREDITSLEFT|"
-
-        assert alerts.render(text, VALUES) == "script1/4.00/5.00/190.00"
-        assert set(alerts.VARIABLES) == set(text.split("/"))
-
-    def test_name_what_is_no_variable_and_leave_it_as_it_is(self):
-        text = "|USER| |Remaining| |FOO_BAR| a|b|c d|"
-
-        assert alerts.unknown_variables(text) == ["|Remaining|", "|FOO_BAR|", "|b|"]
-        assert alerts.render(text, VALUES) == "script1 |Remaining| |FOO_BAR| a|b|c d|"
-
-    def test_are_filled_in_once(self):
-        tricky = alerts.Values(
-            user="|REMAINING|", remaining="|USER|", threshold="5.00", credits_left="1"
-        )
-
-        assert alerts.render("|USER| |REMAINING|", tricky) == "|REMAINING| |USER|"
-
-    def test_take_a_backslash_for_a_backslash(self):
-        tricky = alerts.Values(user=r"\1\g<0>", remaining="", threshold="", credits_left="")
-
-        assert alerts.render("|USER|", tricky) == r"\1\g<0>"
-
-    def test_of_the_holder_go_out_where_they_are_switched_on(self):
-        texts = AlertTexts(
-            email_customised=True,
-            email_from="watch@example.com",
-            email_subject="|USER| low",
-            email_body="|REMAINING| of |CREDITSLEFT|",
-            sms_customised=True,
-            sms_text="|USER| at |ALERTTHRESHOLD|",
-        )
-
-        written = alerts.render_email(texts, VALUES)
-
-        assert written == alerts.Mail("watch@example.com", "script1 low", "4.00 of 190.00")
-        assert alerts.render_sms(texts, VALUES) == "script1 at 5.00"
-
-    def test_of_the_holder_stay_home_where_they_are_switched_off(self, settings):
-        texts = AlertTexts(email_subject="mine", email_body="mine", sms_text="mine")
-
-        written = alerts.render_email(texts, VALUES)
-
-        assert written.sender == settings.DEFAULT_FROM_EMAIL
-        assert "mine" not in written.subject + written.body + alerts.render_sms(texts, VALUES)
-
 
 class TestEmail:
     def test_goes_to_the_users_address_with_the_values_of_the_crossing(self, settings):
@@ -106,7 +44,7 @@ class TestEmail:
         assert "190.00 credits left" in sent.body
         assert sent.extra_headers["Auto-Submitted"] == "auto-generated"
         assert notifications(alert) == [("email", "done", "bob@example.com")]
-        assert alert.notifications.get().note == "Taken by the mail server"
+        assert alert.notifications.get().note == "Taken as a mail"
 
     def test_goes_out_once(self):
         make_alerted(EMAIL)
@@ -143,19 +81,19 @@ class TestEmail:
         alerts.alert_due()
 
         assert mail.outbox == []
-        assert alert.notifications.get().tries == 1
+        assert alert.notifications.get().state == "given_up"
 
     def test_that_stumbles_is_a_try_and_does_not_hold_up_the_next(self, monkeypatch):
         first = make_alerted(EMAIL, owner="alice@example.com")
         second = make_alerted(EMAIL, owner="carol@example.com")
-        render = alerts.render_email
+        render = alert_texts.email_of
 
-        def stumble(texts, values):
+        def stumble(texts, alert, **named):
             if texts.account == first.account:
                 raise RuntimeError
-            return render(texts, values)
+            return render(texts, alert, **named)
 
-        monkeypatch.setattr(alerts, "render_email", stumble)
+        monkeypatch.setattr(alert_texts, "email_of", stumble)
         assert alerts.alert_due() == 2
 
         assert second.notifications.get().state == "done"
@@ -272,7 +210,7 @@ class TestSms:
 
     def test_of_a_late_worker_is_not_sent_again(self):
         make_alerted(SMS)
-        late = alerts._claim()
+        late = alerts._claim(Notification.Channel.SMS)
         assert late
         with time_machine.travel(timezone.now() + alerts.CLAIM + timedelta(seconds=1)):
             alerts.alert_due()

@@ -9,6 +9,7 @@ from django.db import DataError, OperationalError
 from django.utils import timezone
 
 from sms_accounts import (
+    alert_texts,
     alerts,
     callback_replays,
     callbacks,
@@ -438,10 +439,12 @@ class TestCallback:
 class TestNotification:
     @pytest.fixture
     def stumbling(self, monkeypatch):
-        monkeypatch.setattr(alerts, "render_email", failing(alerts.render_email, when=self.is_bad))
-        monkeypatch.setattr(alerts, "render_sms", failing(alerts.render_sms, when=self.is_bad))
+        monkeypatch.setattr(
+            alert_texts, "email_of", failing(alert_texts.email_of, when=self.is_bad)
+        )
+        monkeypatch.setattr(alert_texts, "sms_of", failing(alert_texts.sms_of, when=self.is_bad))
 
-    def is_bad(self, texts, values) -> bool:
+    def is_bad(self, texts, alert, **named) -> bool:
         return bool(texts.account.memberships.get().user.email == "bad@example.com")
 
     def test_is_tried_a_few_times_then_parked_with_the_reason(self, clock, stumbling):
@@ -455,7 +458,7 @@ class TestNotification:
         assert parked.note == "The panel could not send this (ZeroDivisionError)."
 
     def test_by_sms_lets_an_email_take_its_place(self, clock, monkeypatch):
-        monkeypatch.setattr(alerts, "render_sms", lambda *given: 1 / 0)
+        monkeypatch.setattr(alert_texts, "sms_of", lambda *given: 1 / 0)
         alert = make_alerted(SMS, email="bob@example.com")
 
         until_quiet(clock, alerts.alert_due, every=timedelta(minutes=6))
@@ -477,7 +480,7 @@ class TestNotification:
     def test_is_sent_once_staff_release_it(self, clock, alice, monkeypatch):
         alert = make_alerted(EMAIL, owner="bad@example.com")
         with monkeypatch.context() as broken:
-            broken.setattr(alerts, "render_email", lambda *given: 1 / 0)
+            broken.setattr(alert_texts, "email_of", lambda *given, **named: 1 / 0)
             until_quiet(clock, alerts.alert_due, every=timedelta(minutes=6))
         [parked] = Notification.objects.all()
 

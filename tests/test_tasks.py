@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from panel.celery import app
-from sms_accounts import alerts, callbacks, delivery, reports, tasks, validity
+from sms_accounts import alerts, callbacks, delivery, followups, reports, tasks, validity
 from tests.simulator_rig import unused_port
 
 # What a request may lose to a broker that is away.
@@ -20,6 +20,7 @@ TASKS = {
     "record_dlrs": tasks.record_dlrs,
     "call_due": tasks.call_due,
     "alert_due": tasks.alert_due,
+    "alert_sms_due": tasks.alert_sms_due,
 }
 
 
@@ -63,18 +64,37 @@ class TestTask:
             (delivery, "deliver_due", ["alert_due", "call_due"]),
             (reports, "record_dlrs", ["call_due"]),
             (alerts, "alert_due", ["deliver_due"]),
+            (alerts, "sms_due", ["deliver_due"]),
             (callbacks, "call_due", []),
         ],
     )
     def test_rings_what_its_work_made_due_and_nothing_else(
         self, monkeypatch, rung, module, name, follow
     ):
+        task = TASKS[{"sms_due": "alert_sms_due"}.get(name, name)]
         monkeypatch.setattr(module, name, lambda: 0)
-        TASKS[name].run()
+        task.run()
         assert rung == []
 
         monkeypatch.setattr(module, name, lambda: 3)
-        TASKS[name].run()
+        task.run()
+
+        assert rung == follow
+
+
+class TestFollowUp:
+    @pytest.mark.parametrize("name", ["follow_up", "count_spending"])
+    def test_is_rung_by_beat_and_forgotten_when_late(self, name, settings):
+        entry = settings.CELERY_BEAT_SCHEDULE[name]
+
+        assert entry["task"] == f"sms_accounts.tasks.{name}"
+        assert timedelta(seconds=entry["options"]["expires"]) < entry["schedule"]
+
+    @pytest.mark.parametrize(("stored", "follow"), [(0, []), (2, ["alert_due"])])
+    def test_rings_for_the_alerts_that_it_stored(self, monkeypatch, rung, stored, follow):
+        monkeypatch.setattr(followups, "follow_up", lambda: stored)
+
+        tasks.follow_up.run()
 
         assert rung == follow
 

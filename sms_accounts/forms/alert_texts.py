@@ -11,7 +11,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sms_accounts import alerts
+from sms_accounts import alert_texts
 from sms_accounts.forms.layout import laid_out
 from sms_accounts.models import AlertTexts
 
@@ -28,9 +28,9 @@ _MISSING: Mapping[str, Mapping[str, Any]] = {
 }
 # What the fields begin with, so that one's own text starts from ours.
 _OURS: Mapping[str, Any] = {
-    "email_subject": alerts.DEFAULT_SUBJECT,
-    "email_body": alerts.DEFAULT_BODY,
-    "sms_text": alerts.DEFAULT_SMS,
+    "email_subject": alert_texts.DEFAULT_SUBJECT,
+    "email_body": alert_texts.DEFAULT_BODY,
+    "sms_text": alert_texts.DEFAULT_SMS,
 }
 
 
@@ -86,8 +86,18 @@ class AlertTextsForm(forms.Form):
                 Div("sms_text", css_class="own-text"),
                 css_class="own-text-choice",
             ),
+            HTML('{% include "sms/alert_preview_region.html" %}'),
             css_class="alert-texts-form",
         )
+
+    def as_typed(self) -> AlertTexts:
+        """Return the texts as they stand in the form, right or not; nothing is stored."""
+        typed = {name: self[name].value() or "" for name in self.fields}
+        for name in ("email_body", "sms_text"):
+            typed[name] = _with_plain_line_breaks(typed[name])
+        for name in _MISSING:
+            typed[name] = bool(typed[name])
+        return AlertTexts(**typed)
 
     def clean_email_subject(self) -> str:
         subject: str = self.cleaned_data["email_subject"]
@@ -134,13 +144,13 @@ def _with_plain_line_breaks(text: str) -> str:
 
 
 def _with_known_variables(text: str) -> str:
-    unknown = alerts.unknown_variables(text)
+    unknown = alert_texts.unknown_variables(text)
     if unknown:
         raise forms.ValidationError(
             _("There is no variable %(unknown)s. The variables are %(known)s.")
             % {
                 "unknown": get_text_list(unknown, _("or")),
-                "known": get_text_list(list(alerts.VARIABLES), _("and")),
+                "known": get_text_list(list(alert_texts.VARIABLES), _("and")),
             }
         )
     return text

@@ -3,7 +3,12 @@
 from crispy_forms.bootstrap import StrictButton
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout
+from django import forms
+from django.template import Context
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django_stubs_ext import StrOrPromise
 
 
 def laid_out(
@@ -31,3 +36,25 @@ def laid_out(
         ),
     )
     return helper
+
+
+class Details(Div):  # type: ignore[misc]  # crispy has no types
+    """Fields that few need: put away behind a summary, unless they are used.
+
+    The page's context says in `form.has_more` whether it stands open from the first.
+    """
+
+    template = "components/details.html"
+
+    def __init__(self, summary: StrOrPromise, *fields: object) -> None:
+        super().__init__(*fields, css_class="explanation")
+        self.summary = summary
+
+    def render(
+        self, form: forms.BaseForm, context: Context, template_pack: str = "", **kwargs: object
+    ) -> SafeString:
+        fields = self.get_rendered_fields(form, context, template_pack, **kwargs)
+        is_open = getattr(form, "has_more", False)
+        return render_to_string(
+            self.template, {"details": self, "fields": fields, "is_open": is_open}
+        )

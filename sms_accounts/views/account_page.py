@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from sms_accounts import spending
 from sms_accounts.models import Account, ApiUser, User, Wallet
 
 
@@ -69,12 +70,17 @@ def header(account: Account, *, current: str) -> dict[str, object]:
     held = Wallet.objects.filter(quota_of__account=account).aggregate(held=Sum("credits"))["held"]
     tabs = [
         ("api-users", _("API users")),
+        ("alert-log", _("Alerts")),
         ("callbacks", _("Callbacks")),
         ("connect", _("Connect")),
+        ("options", _("Options")),
     ]
+    left = account.wallet.spendable
     return {
-        "credits_left": account.wallet.credits,
+        "credits_left": left,
         "credits_held": held or Decimal(0),
+        "credits_reserved": account.wallet.credits - left,
+        "outlook": spending.outlooks({account.wallet_id: left}).get(account.wallet_id),
         "tabs": [
             Tab(label, reverse(name, args=[account.name]), is_current=name == current)
             for name, label in tabs

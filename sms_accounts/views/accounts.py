@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from django.db.models import Count, F, Q, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
@@ -20,7 +20,11 @@ def accounts(request: HttpRequest) -> HttpResponse:
     found = list(
         Account.objects.visible_to(request.user)
         .annotate(
-            credits_left=F("wallet__credits"),
+            credits_left=Greatest(
+                F("wallet__credits") - F("wallet__reserve"),
+                Value(Decimal(0), output_field=CreditsField()),
+                output_field=CreditsField(),
+            ),
             credits_held=Coalesce(
                 Sum("api_users__quota_wallet__credits"),
                 Value(Decimal(0), output_field=CreditsField()),

@@ -12,9 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from sms_accounts import api_users, ledger, limits, tasks
+from sms_accounts import api_users, ledger, tasks
 from sms_accounts.forms.confirmation import EndFormerPasswordForm
-from sms_accounts.forms.limit import LimitForm
 from sms_accounts.forms.passwords import PasswordForm
 from sms_accounts.forms.protection import ProtectionForm
 from sms_accounts.forms.quota import QuotaForm
@@ -29,6 +28,7 @@ from sms_accounts.views.account_page import (
     told,
     who,
 )
+from sms_accounts.views.limits import limit_dialog
 from sms_accounts.views.new_password import show_password
 from sms_accounts.views.recent_sign_in import recent_sign_in_required
 
@@ -90,7 +90,7 @@ def _former_password(api_user: ApiUser) -> dict[str, object]:
 def api_user_quota(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
     held = api_user.wallet.credits if api_user.has_quota else None
-    form = QuotaForm(posted(request), held=held, left=api_user.account.wallet.credits)
+    form = QuotaForm(posted(request), held=held, left=api_user.account.wallet.spendable)
     back = back_to_list(request, api_user.account)
     if form.is_valid():
         quota = form.cleaned_data["quota"]
@@ -116,28 +116,8 @@ def _quota_told(api_user: ApiUser, quota: Decimal | None) -> str:
 @recent_sign_in_required
 def api_user_limit(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
-    form = LimitForm(
-        posted(request),
-        api_user=api_user,
-        spendable=api_user.wallet.credits,
-        own_email=who(request).email,
-    )
     back = back_to_list(request, api_user.account)
-    if form.is_valid():
-        limit = form.limit()
-        changed = api_users.set_limit(api_user, limit, by=who(request))
-        tasks.ring(tasks.alert_due)
-        return told(request, back, _limit_told(api_user, limit), changed=changed)
-    return _show_dialog(request, "limit", api_user, {"form": form, "back": back})
-
-
-def _limit_told(api_user: ApiUser, limit: limits.Limit) -> str:
-    if not limit.enabled:
-        return _("The alert of %(login)s is off.") % {"login": api_user.login}
-    return _("%(login)s alerts at %(credits)s credits or below.") % {
-        "login": api_user.login,
-        "credits": shown_credits(limit.threshold),
-    }
+    return limit_dialog(request, api_user, template="sms/api_users/limit.html", back=back)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -25,10 +25,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from sms_accounts import api_users as use_cases
-from sms_accounts import tasks
+from sms_accounts import spending, tasks
 from sms_accounts.forms.confirmation import DeleteForm, EnabledForm
 from sms_accounts.forms.passwords import AddForm
 from sms_accounts.models import Account, AddressUse, Alert, ApiUser, Notification
+from sms_accounts.spending import Outlook
 from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import (
     and_back,
@@ -46,6 +47,8 @@ from sms_accounts.views.new_password import show_password
 from sms_accounts.views.recent_sign_in import recent_sign_in_required
 
 PAGE = 50
+# Kinds of alerts that say that credits are low.
+_LOW = (Alert.Kind.CROSSING, Alert.Kind.REMINDER)
 # How long the list points at calls that the restrictions refused.
 HINTED_FOR = timedelta(hours=24)
 LOGIN = Lower("login")
@@ -69,6 +72,7 @@ class Row:
 
     api_user: ApiUser
     quota: Decimal | None
+    outlook: Outlook | None
     notification: str
     addresses: Sequence[str]
     last_alert_at: datetime | None
@@ -122,17 +126,21 @@ def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
     now = timezone.now()
     pks = [api_user.pk for api_user in api_users]
     fired = dict(
-        Alert.objects.filter(api_user__in=pks)
+        Alert.objects.filter(api_user__in=pks, kind__in=_LOW)
         .values_list("api_user")
         .annotate(latest=Max("crossed_at"))
     )
     problems = _problems(fired)
+    left = {user.wallet_id: user.wallet.spendable for user in api_users}
+    outlooks = spending.outlooks(left)
     last_uses = {use.api_user_id: use for use in AddressUse.objects.last_of(pks)}
     refused = _refused_addresses(pks, since=now - HINTED_FOR)
     return [
         Row(
             api_user=api_user,
             quota=api_user.wallet.credits if api_user.has_quota else None,
+            # Others spend the account's credits too: how long those last stands above.
+            outlook=outlooks.get(api_user.wallet_id) if api_user.has_quota else None,
             notification=(
                 "" if api_user.alert_threshold is None else api_user.get_alert_support_display()
             ),

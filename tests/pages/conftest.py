@@ -16,7 +16,10 @@ class Browser(Client):
 
     def request(self, **request):
         response = super().request(**request)
-        if response.status_code == 200 and response["Content-Type"].startswith("text/html"):
+        # What htmx puts into a part of a page has no title of its own.
+        is_part = request.get("HTTP_HX_TARGET", HTMX["HX-Target"]) != HTMX["HX-Target"]
+        is_html = response["Content-Type"].startswith("text/html")
+        if response.status_code == 200 and is_html and not is_part:
             check_page(response.content.decode())
         return response
 

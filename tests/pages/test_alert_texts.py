@@ -3,9 +3,13 @@
 import html
 
 import pytest
+import time_machine
+from django.core import mail
 
+from sms_accounts import alerts
 from sms_accounts.accounts import alert_texts
-from sms_accounts.models import AlertTexts
+from sms_accounts.models import AlertTexts, ApiUser, Submission
+from tests.factories import make_api_user
 
 URL = "/sms/sms-ab12345-1/alerts/"
 FULL = {
@@ -124,3 +128,59 @@ def test_notices_that_nothing_changed(browser, account):
     browser.post(URL, FULL)
 
     assert "Nothing was changed" in said(browser.post(URL, FULL, follow=True))
+
+
+class TestPreview:
+    def preview(self, browser, typed):
+        headers = {"HX-Request": "true", "HX-Target": "preview"}
+        return browser.post(f"{URL}preview/", typed, headers=headers)
+
+    def test_equals_what_is_sent(self, browser, account):
+        user = make_api_user(
+            account=account, login="shop", quota=50, threshold=60, support=ApiUser.Support.BOTH
+        )
+        browser.post(URL, {**FULL, "email_body": "<b>|USER|</b> {{ x }}\n|DATE| |ACCOUNT|"})
+        with time_machine.travel(user.alerts.get().crossed_at, tick=False):
+            shown = browser.get(URL)
+
+        alerts.alert_due()
+
+        [sent] = mail.outbox
+        assert shown.context["mail"].body == sent.body
+        assert shown.context["mail"].subject == sent.subject
+        assert shown.context["mail"].sender == sent.from_email
+        assert shown.context["sms"] == Submission.objects.get().text
+        assert sent.body.strip() in said(shown)
+
+    def test_follows_what_is_typed_and_stores_nothing(self, browser, account):
+        make_api_user(account=account, login="shop", quota=50, threshold=5)
+
+        answer = self.preview(browser, {**FULL, "sms_text": "|USER| ł"})
+
+        page = said(answer)
+        assert "shop is low" in page
+        assert "shop ł" in page
+        assert "70 characters a part" in page
+        assert not AlertTexts.objects.exists()
+
+    def test_counts_parts_after_the_variables_are_filled_in(self, browser, account):
+        make_api_user(account=account, login="x" * 40, threshold=5)
+
+        page = said(self.preview(browser, {**FULL, "sms_text": "|USER|" * 5}))
+
+        assert "SMS, 2 parts" in page
+
+    def test_shows_without_script_by_its_button(self, browser, account):
+        answer = browser.post(URL, {**FULL, "email_subject": "Mine |USER|", "preview": "1"})
+
+        assert answer.status_code == 200
+        assert "Mine sms-ab12345-1" in said(answer)
+        assert not AlertTexts.objects.exists()
+
+    def test_shows_what_is_wrong_as_it_would_be(self, browser, account):
+        answer = self.preview(browser, {**FULL, "email_subject": "|NAME| |USER|"})
+
+        assert "|NAME| sms-ab12345-1" in said(answer)
+
+    def test_is_for_those_who_may_change_the_texts(self, bobs_browser, account):
+        assert self.preview(bobs_browser, FULL).status_code == 404

@@ -64,6 +64,8 @@ def pages_of(api_user) -> list[str]:
     return [
         reverse("api-user-add", args=[name]),
         reverse("alert-texts", args=[name]),
+        reverse("account-limit", args=[name]),
+        reverse("account-reserve", args=[name]),
         *(reverse(page, args=[name, api_user.pk]) for page in OF_ONE_USER),
     ]
 

@@ -1,0 +1,139 @@
+"""The tab "Alerts" of an account: each alert, what became of it, and sending it again."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from sms_accounts import alerts_by_hand, tasks
+from sms_accounts.forms.alert_filter import AlertFilterForm
+from sms_accounts.models import Account, Alert, Notification
+from sms_accounts.views.account_page import header, managed_account, show, visible_account, who
+from sms_accounts.views.limits import too_often
+
+PAGE = 50
+_COLUMNS = (
+    "alert",
+    "kind",
+    "about",
+    "level",
+    "credits_left",
+    "crossed_at",
+    "channel",
+    "address",
+    "state",
+    "tries",
+    "done_at",
+    "note",
+)
+
+
+@require_safe
+def alert_log(request: HttpRequest, name: str) -> HttpResponse:
+    account = visible_account(request, name)
+    form = AlertFilterForm(request.GET, account=account)
+    found = _found(account, form)
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    query = urlencode({key: value for key, value in form.chosen().items() if value})
+    return show(
+        request,
+        "sms/alerts/log.html",
+        account,
+        {
+            **header(account, current="alert-log"),
+            "form": form,
+            "alerts": list(page),
+            "page_obj": page,
+            "is_filtered": bool(query),
+            "query": query,
+            "and_back": urlencode({"next": request.get_full_path()}),
+            "may_change": Account.objects.managed_by(request.user).filter(pk=account.pk).exists(),
+        },
+    )
+
+
+def _found(account: Account, form: AlertFilterForm) -> QuerySet[Alert]:
+    notifications = Notification.objects.order_by("pk")
+    return (
+        form.filtered(Alert.objects.filter(account=account))
+        .select_related("api_user", "account")
+        .prefetch_related(Prefetch("notifications", notifications))
+        .order_by("-pk")
+    )
+
+
+@require_safe
+def alert_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
+    """Give all alerts of a search as CSV, a line for each delivery."""
+    account = visible_account(request, name)
+    found = _found(account, AlertFilterForm(request.GET, account=account))
+    answer = StreamingHttpResponse(_lines(account, found), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{account.name}-alerts.csv"'
+    return answer
+
+
+class _Line:
+    """What csv writes to: a line is returned instead of kept."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _lines(account: Account, found: QuerySet[Alert]) -> Iterator[str]:
+    zone = ZoneInfo(account.time_zone)
+    writer = csv.writer(_Line())
+    yield writer.writerow(_COLUMNS)
+    for alert in found.iterator(chunk_size=500):
+        crossed_at = timezone.localtime(alert.crossed_at, zone).isoformat(timespec="seconds")
+        about = [alert.pk, alert.kind, alert.subject, alert.threshold, alert.balance, crossed_at]
+        for each in alert.notifications.all():
+            done_at = (
+                timezone.localtime(each.done_at, zone).isoformat(timespec="seconds")
+                if each.done_at
+                else ""
+            )
+            delivery = [each.channel, each.address, each.state, each.tries, done_at, each.note]
+            yield writer.writerow([_safe(cell) for cell in (*about, *delivery)])
+
+
+def _safe(cell: object) -> str:
+    """Keep a spreadsheet from taking for a formula what somebody else has written."""
+    text = str(cell)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+@require_POST
+def alert_again(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    account = managed_account(request, name)
+    notification = get_object_or_404(
+        Notification.objects.select_related("alert__account", "alert__api_user__account"),
+        pk=pk,
+        alert__account=account,
+    )
+    try:
+        again = alerts_by_hand.send_again(notification, by=who(request))
+    except alerts_by_hand.TooOften:
+        messages.error(request, too_often())
+    except alerts_by_hand.StillWaiting:
+        messages.info(request, _("It is on its way already."))
+    else:
+        tasks.ring(tasks.alert_due)
+        text = _("Sent again to %(address)s.")
+        messages.success(request, text % {"address": again.address})
+    return redirect(_back(request.GET, account))
+
+
+def _back(query: Mapping[str, str] | QueryDict, account: Account) -> str:
+    log = reverse("alert-log", args=[account.name])
+    path, _mark, rest = query.get("next", "").partition("?")
+    return f"{log}?{QueryDict(rest).urlencode()}" if path == log and rest else log
