@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 20
 
 
-def all_at_once(jobs: list[Callable[[], int]]) -> list[int]:
+def all_at_once(jobs: list[Callable[[], int]], *, at_once: int = AT_ONCE) -> list[int]:
     """Run the jobs in threads; raise what one of them raised."""
 
     def run(job: Callable[[], int]) -> int:
@@ -27,7 +27,7 @@ def all_at_once(jobs: list[Callable[[], int]]) -> list[int]:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(run, jobs))
 
 
