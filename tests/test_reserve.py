@@ -120,7 +120,8 @@ class TestReserve:
         submission.submit(make_order(user))
 
         alert = user.alerts.get()
-        assert (alert.threshold, alert.balance) == (5, 5)
+        assert alert.threshold == 5
+        assert alert.balance == 5
 
     def test_that_rises_tells_those_whose_level_it_leaves_them_at(self):
         user = make_api_user(account=make_account(credits=10), threshold=5)

@@ -13,7 +13,17 @@ from sms_accounts.models import Alert, Notification
 
 class NotificationInline(ReadOnlyInline[Notification, Alert]):
     model = Notification
-    fields = ("channel", "address", "state", "tries", "due_at", "done_at", "note", "submission")
+    fields = (
+        "channel",
+        "address",
+        "round",
+        "state",
+        "tries",
+        "due_at",
+        "done_at",
+        "note",
+        "submission",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
         return super().get_queryset(request).select_related("submission")
@@ -21,11 +31,12 @@ class NotificationInline(ReadOnlyInline[Notification, Alert]):
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin[Alert]):
-    list_display = ("crossed_at", "account", "api_user", "threshold", "balance")
+    list_display = ("crossed_at", "kind", "account", "api_user", "threshold", "balance")
+    list_filter = ("kind",)
     list_select_related = ("account", "api_user")
     search_fields = ("=account__name", "=api_user__login")
     search_help_text = _("Whole name of an account, or whole login")
-    fields = ("crossed_at", "account", "api_user", "threshold", "balance")
+    fields = ("crossed_at", "kind", "account", "api_user", "threshold", "balance")
     inlines = (NotificationInline,)
 
 
@@ -51,7 +62,9 @@ class NotificationAdmin(ReadOnlyAdmin[Notification]):
         "alert",
         "channel",
         "address",
+        "round",
         "state",
+        "was_held",
         "tries",
         "due_at",
         "done_at",

@@ -205,6 +205,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="notification",
+            name="asked_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="asked for"),
+        ),
+        migrations.AddField(
+            model_name="notification",
             name="round",
             field=models.PositiveSmallIntegerField(default=0, verbose_name="sent again"),
         ),

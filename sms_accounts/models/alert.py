@@ -247,6 +247,11 @@ class Alert(models.Model):
     def subject(self) -> ApiUser | Account:
         return self.api_user or self.account
 
+    @property
+    def is_extra(self) -> bool:
+        """Whether it is something else than the alert of a fall."""
+        return self.kind != Alert.Kind.CROSSING
+
     def covers(self, level: Level) -> bool:
         """Say whether this alert has told of a level: it is the subject's, and not below."""
         is_its_own = (self.account_id, self.api_user_id) == (level.account_id, level.api_user_id)
@@ -277,8 +282,9 @@ class Notification(models.Model):
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="notifications")
     channel = models.CharField(_("channel"), max_length=5, choices=Channel.choices)
-    # How often somebody had it sent again before this one.
+    # Which time it is that this alert goes out here; above 0 somebody had it sent again.
     round = models.PositiveSmallIntegerField(_("sent again"), default=0)
+    asked_at = models.DateTimeField(_("asked for"), null=True, blank=True)
     address = models.CharField(_("address"), max_length=254)
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.WAITING)
     due_at = models.DateTimeField(_("next attempt"))
@@ -313,3 +319,11 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.state}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.state != Notification.State.WAITING
+
+    @property
+    def shown_address(self) -> str:
+        return f"+{self.address}" if self.channel == Notification.Channel.SMS else self.address

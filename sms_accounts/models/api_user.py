@@ -35,8 +35,9 @@ class ApiUserQuerySet(models.QuerySet["ApiUser"]):
         return self.filter(deleted_at=None)
 
     def with_last_alert(self) -> Self:
-        """Add `last_alert_at`: when the user's alert last fired, or None."""
-        return self.annotate(last_alert_at=models.Max("alerts__crossed_at"))
+        """Add `last_alert_at`: when the user's credits were last told to be low, or None."""
+        is_low = models.Q(alerts__kind__in=["crossing", "reminder"])
+        return self.annotate(last_alert_at=models.Max("alerts__crossed_at", filter=is_low))
 
     def with_last_use(self) -> Self:
         """Add `last_used_at`: when a call of the user was last accepted, or None."""
