@@ -71,9 +71,12 @@ class LevelQuerySet(models.QuerySet["Level"]):
     def passed_by(self, falls: Collection[Fall]) -> Self:
         """Those that one of these falls may have passed."""
         passed = models.Q()
-        for fall in falls:
+        for wallet_id in {fall.wallet_id for fall in falls}:
+            of_wallet = [fall for fall in falls if fall.wallet_id == wallet_id]
             passed |= models.Q(
-                wallet_id=fall.wallet_id, credits__gte=fall.after, credits__lt=fall.before
+                wallet_id=wallet_id,
+                credits__gte=min(fall.after for fall in of_wallet),
+                credits__lt=max(fall.before for fall in of_wallet),
             )
         return self.filter(passed).select_related("account", "api_user").order_by("credits", "id")
 
