@@ -1,19 +1,19 @@
 """Hands the parts of due messages to a carrier and records its answers.
 
-Nothing waits for the network inside a transaction: messages are claimed and their attempts
-stored, then the carrier is spoken to, then what it answered is recorded.
+Nothing waits for the network inside a transaction: messages are claimed and the attempt of a part
+stored, then the carrier is spoken to, then what it answered is recorded, and the next part begun.
 """
 
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
 from django.db import OperationalError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q
 from django.utils import timezone
 
 from sms_accounts import carriers, gsm, reports, settling, unresolved
@@ -21,10 +21,15 @@ from sms_accounts.models import Attempt, Message, MessageEvent, State
 
 log = structlog.get_logger(__name__)
 
-# How many messages are under way to the carrier at once, and how long a worker may take for
-# them, or for each part of a long one, before others may conclude that it is gone.
+# How many messages are under way to the carrier at once, and how many of them are claimed with
+# one commit: between that and the write to the carrier, a worker that dies leaves attempts of
+# which nobody knows that they were never made.
 WINDOW = 16
-CLAIM = timedelta(minutes=2)
+GROUP = 4
+
+# How long a worker may take for them, or for each part of a long one, before others may conclude
+# that it is gone.
+CLAIM = timedelta(minutes=1)
 CLAIM_OF_PART = timedelta(seconds=15)
 
 # What a carrier that takes nothing just now is given, try by try; then the message is refused.
@@ -51,6 +56,17 @@ class _Answer:
     at: datetime
 
 
+@dataclass(kw_only=True)
+class _Errand:
+    """A claimed message, and the attempts still to be made; the first is stored as begun."""
+
+    message: Message
+    attempts: list[Attempt]
+    answers: list[_Answer] = field(default_factory=list)
+    # What its parts say, once the first of them was handed over.
+    texts: list[str] = field(default_factory=list)
+
+
 def deliver_due(*, most: int | None = None) -> int:
     """Hand all messages that are due to the carrier, or the first `most`; return how many.
 
@@ -61,25 +77,39 @@ def deliver_due(*, most: int | None = None) -> int:
     queue_scheduled()
     carrier = carriers.get(settings.CARRIER)
     claimed = 0
-    under_way: dict[Future[list[_Answer]], Message] = {}
+    under_way: dict[Future[_Answer | None], _Errand] = {}
     with ThreadPoolExecutor(WINDOW) as pool:
         while True:
-            # Not for each place that falls free: one claim for several costs one transaction.
-            free = WINDOW - len(under_way) if len(under_way) <= WINDOW // 2 else 0
-            size = free if most is None else min(free, most - claimed)
-            for message, attempts in _claim(carrier.name, size) if size else []:
-                under_way[pool.submit(_hand_over, carrier, message, attempts)] = message
-                claimed += 1
+            while len(under_way) <= WINDOW - GROUP:
+                size = GROUP if most is None else min(GROUP, most - claimed)
+                group = _claim(carrier.name, size) if size else []
+                for message, attempts in group:
+                    errand = _Errand(message=message, attempts=attempts)
+                    under_way[pool.submit(_hand_over, carrier, errand)] = errand
+                claimed += len(group)
+                if len(group) < GROUP:
+                    break
             if not under_way:
                 return claimed
             ended, _others = wait(under_way, return_when=FIRST_COMPLETED)
             for job in ended:
-                _record_job(under_way.pop(job), job)
+                errand = under_way.pop(job)
+                if _goes_on(errand, job):
+                    under_way[pool.submit(_hand_over, carrier, errand)] = errand
 
 
-def _record_job(message: Message, job: Future[list[_Answer]]) -> None:
+def _goes_on(errand: _Errand, job: Future[_Answer | None]) -> bool:
+    """Begin the next part of a message, or record how handing it over ended; return which."""
+    message = errand.message
     try:
-        _record_answers(message.pk, job.result(), claimed_until=message.claimed_until)
+        answer = job.result()
+        if answer is not None:
+            errand.answers.append(answer)
+            errand.attempts = errand.attempts[1:]
+            # After a refusal the rest stays here.
+            if answer.outcome in (Outcome.TAKEN, Outcome.UNANSWERED) and _begin_next(errand):
+                return True
+        _record_answers(message.pk, errand.answers, claimed_until=message.claimed_until)
     except OperationalError:
         # The database is at fault: the message is found again when its claim ends.
         log.exception("answers_not_recorded", message=message.pk)
@@ -89,10 +119,30 @@ def _record_job(message: Message, job: Future[list[_Answer]]) -> None:
         unresolved.stumbled(
             message.pk, f"The carrier's answer could not be stored ({type(fault).__name__})"
         )
+    return False
+
+
+def _begin_next(errand: _Errand) -> bool:
+    """Store that the next part is being handed over, unless there is none or the claim ends.
+
+    Nobody else touches the message for as long as the claim lasts. What was answered so far is
+    recorded with the last part: if this worker dies, reports tell of it.
+    """
+    now, claimed_until = timezone.now(), errand.message.claimed_until
+    if not errand.attempts or claimed_until is None or claimed_until < now + CLAIM_OF_PART:
+        return False
+    begun = Attempt.objects.filter(
+        pk=errand.attempts[0].pk, outcome__in=[Outcome.NOT_SENT, Outcome.NO_ANSWER], state=""
+    ).update(outcome=Outcome.UNANSWERED, started_at=now)
+    return bool(begun)
 
 
 def _claim(carrier_name: str, size: int) -> list[tuple[Message, list[Attempt]]]:
-    """Take due messages for this worker, and store an attempt for each part still to hand over."""
+    """Take due messages for this worker, and begin the first of the parts still to hand over.
+
+    An attempt is stored as unanswered right before its part is written, and no sooner: the others
+    of a message are stored as not sent, so that they are simply due again if this worker dies.
+    """
     now = timezone.now()
     with transaction.atomic():
         messages = list(
@@ -110,98 +160,109 @@ def _claim(carrier_name: str, size: int) -> list[tuple[Message, list[Attempt]]]:
         )
         for message in messages:
             message.claimed_until = claimed_until
-        earlier = Attempt.objects.filter(
-            message_id__in=[message.pk for message in messages if message.tries]
-        )
-        # A part whose answer never came may be on air: it is not handed over again either.
-        away = set(
-            earlier.filter(
-                outcome__in=[Outcome.TAKEN, Outcome.UNANSWERED, Outcome.REJECTED]
-            ).values_list("message_id", "part")
-        )
-        repeated = _repeated(carrier_name, earlier)
-        claimed = [
-            (
-                message,
-                [
-                    repeated.get((message.pk, part))
-                    or Attempt(
-                        message=message,
-                        part=part,
-                        carrier=carrier_name,
-                        reference=uuid.uuid4().hex,
-                        started_at=now,
-                    )
-                    for part in range(1, message.submission.parts + 1)
-                    if (message.pk, part) not in away
-                ],
-            )
-            for message in messages
-        ]
+        earlier = _Earlier(carrier_name, [message for message in messages if message.carrier])
+        claimed = [(message, earlier.still_to_make(message, now)) for message in messages]
         Attempt.objects.bulk_create(
             attempt for _message, attempts in claimed for attempt in attempts if not attempt.pk
         )
+        firsts = [attempts[0] for _message, attempts in claimed if attempts]
+        if again := [each.pk for each in firsts if each.outcome != Outcome.UNANSWERED]:
+            Attempt.objects.filter(pk__in=again).update(outcome=Outcome.UNANSWERED, started_at=now)
     return claimed
 
 
-def _repeated(carrier_name: str, earlier: QuerySet[Attempt]) -> dict[tuple[int, int], Attempt]:
-    """Return the attempts to be made once more, under their reference, by message and part.
+class _Earlier:
+    """What became of the parts of messages that were tried before."""
 
-    That is what the accounts' policy or staff decided for parts without an answer, where the
-    carrier knows its references. In memory they keep that they may be on air already.
-    """
-    again = list(earlier.filter(outcome=Outcome.NO_ANSWER, carrier=carrier_name).order_by("id"))
-    if not again or not carriers.get(carrier_name).knows_references:
-        return {}
-    Attempt.objects.filter(pk__in=[attempt.pk for attempt in again]).update(
-        outcome=Outcome.UNANSWERED
-    )
-    return {(attempt.message_id, attempt.part): attempt for attempt in again}
+    def __init__(self, carrier_name: str, messages: Sequence[Message]) -> None:
+        self._carrier_name = carrier_name
+        attempts = list(Attempt.objects.filter(message__in=messages).order_by("id"))
+        # A part whose answer never came may be on air: it is not handed over again either.
+        self._away = {
+            (attempt.message_id, attempt.part)
+            for attempt in attempts
+            if attempt.outcome in (Outcome.TAKEN, Outcome.UNANSWERED, Outcome.REJECTED)
+        }
+        self._refused = {
+            attempt.message_id for attempt in attempts if attempt.outcome == Outcome.REJECTED
+        }
+        again = {Outcome.NOT_SENT}
+        if attempts and carriers.get(carrier_name).knows_references:
+            again.add(Outcome.NO_ANSWER)
+        # To be made under the reference that they have: they never were made, or there was no
+        # answer and the account's policy, staff or the carrier's promise decided so. In memory
+        # the latter keep that they may be on air already.
+        self._again = {
+            (attempt.message_id, attempt.part): attempt
+            for attempt in attempts
+            if attempt.outcome in again and attempt.carrier == carrier_name
+        }
+
+    def still_to_make(self, message: Message, now: datetime) -> list[Attempt]:
+        """Return the attempts for the parts still to hand over; the new ones are not stored yet."""
+        found: list[Attempt] = []
+        for part in range(1, message.submission.parts + 1):
+            key = (message.pk, part)
+            if key in self._away:
+                continue
+            known = self._again.get(key)
+            if message.pk in self._refused and not (known and _may_be_on_air(known)):
+                continue
+            found.append(known or self._new(message, part, now, is_begun=not found))
+        return found
+
+    def _new(self, message: Message, part: int, now: datetime, *, is_begun: bool) -> Attempt:
+        return Attempt(
+            message=message,
+            part=part,
+            carrier=self._carrier_name,
+            reference=uuid.uuid4().hex,
+            outcome=Outcome.UNANSWERED if is_begun else Outcome.NOT_SENT,
+            started_at=now,
+        )
 
 
-def _hand_over(
-    carrier: carriers.Carrier, message: Message, attempts: Sequence[Attempt]
-) -> list[_Answer]:
-    """Submit the parts one after the other; after a refusal the rest stays here.
+def _may_be_on_air(attempt: Attempt) -> bool:
+    return attempt.outcome == Outcome.NO_ANSWER
+
+
+def _hand_over(carrier: carriers.Carrier, errand: _Errand) -> _Answer | None:
+    """Submit the next part of a message, or return None where all are away already.
 
     Runs in a thread of its own and therefore never touches the database.
     """
+    if not errand.attempts:
+        return None
+    attempt = errand.attempts[0]
     try:
-        submits = _submits(message, attempts)
+        submit = _submit_of(errand, attempt)
     except Exception as fault:
         # Logged and counted; nothing was sent.
-        log.exception("not_handed_over", message=message.pk)
-        return [_not_sent(attempt, fault=type(fault).__name__) for attempt in attempts]
-    answers: list[_Answer] = []
-    for submit, attempt in zip(submits, attempts, strict=True):
-        if any(answer.outcome in (Outcome.REJECTED, Outcome.TRY_LATER) for answer in answers):
-            answers.append(_not_sent(attempt))
-            continue
-        answers.append(_submit(carrier, submit, attempt))
-    return answers
-
-
-def _submits(message: Message, attempts: Sequence[Attempt]) -> list[carriers.Submit]:
-    submission = message.submission
-    texts = gsm.split(submission.text, coding=_coding(submission.coding))
-    return [
-        carriers.Submit(
-            reference=attempt.reference,
-            msisdn=message.msisdn,
-            sender=submission.sender,
-            text=texts[attempt.part - 1],
-            coding=_coding(submission.coding),
-            part=attempt.part,
-            parts=submission.parts,
-            concat_reference=message.pk % 256,
-            message_class=submission.message_class,
+        log.exception("not_handed_over", message=errand.message.pk)
+        return _Answer(
+            attempt=attempt,
+            outcome=Outcome.NOT_SENT,
+            fault=type(fault).__name__,
+            at=timezone.now(),
         )
-        for attempt in attempts
-    ]
+    return _submit(carrier, submit, attempt)
 
 
-def _not_sent(attempt: Attempt, *, fault: str = "") -> _Answer:
-    return _Answer(attempt=attempt, outcome=Outcome.NOT_SENT, fault=fault, at=timezone.now())
+def _submit_of(errand: _Errand, attempt: Attempt) -> carriers.Submit:
+    message, submission = errand.message, errand.message.submission
+    coding = _coding(submission.coding)
+    errand.texts = errand.texts or gsm.split(submission.text, coding=coding)
+    return carriers.Submit(
+        reference=attempt.reference,
+        msisdn=message.msisdn,
+        sender=submission.sender,
+        text=errand.texts[attempt.part - 1],
+        coding=coding,
+        part=attempt.part,
+        parts=submission.parts,
+        concat_reference=message.pk % 256,
+        message_class=submission.message_class,
+    )
 
 
 def _coding(stored: str) -> gsm.Coding:
@@ -276,8 +337,9 @@ def _record_answers(
         _put_back(message, later)
         return
     if later is not None:
-        _give_up(answers)
+        _give_up(message, later)
     Message.objects.filter(pk=message.pk).update(claimed_until=None)
+    message.claimed_until = None
     settling.settle(message, at=at)
     if message.state == State.SUBMITTING and settling.without_answer(message):
         _leave_open(message, fault)
@@ -306,9 +368,8 @@ def _record_answer(answer: _Answer) -> None:
     outcome = answer.outcome
     if outcome != Outcome.TAKEN:
         # A report that came first knows better: whoever reports on a part has taken it.
-        attempts = attempts.filter(outcome=Outcome.UNANSWERED, state="")
-    is_repeated = answer.attempt.outcome == Outcome.NO_ANSWER
-    if is_repeated and outcome in (Outcome.NOT_SENT, Outcome.TRY_LATER):
+        attempts = attempts.filter(outcome__in=[Outcome.UNANSWERED, Outcome.NOT_SENT], state="")
+    if _may_be_on_air(answer.attempt) and outcome in (Outcome.NOT_SENT, Outcome.TRY_LATER):
         # The carrier may have it from before: its reference stays the same at the next try.
         outcome = Outcome.NO_ANSWER
     attempts.update(
@@ -330,11 +391,12 @@ def _put_back(message: Message, later: _Answer) -> None:
         )
 
 
-def _give_up(answers: Sequence[_Answer]) -> None:
+def _give_up(message: Message, later: _Answer) -> None:
     """Treat what the carrier would not take, after the last try, as refused by it."""
     Attempt.objects.filter(
-        pk__in=[answer.attempt.pk for answer in answers],
-        outcome__in=[Outcome.TRY_LATER, Outcome.NOT_SENT],
+        Q(pk=later.attempt.pk, outcome=Outcome.TRY_LATER) | Q(outcome=Outcome.NOT_SENT),
+        message=message,
+        state="",
     ).update(
         outcome=Outcome.REJECTED,
         state=State.REJECTED,

@@ -29,24 +29,30 @@ def settle(message: Message, *, at: datetime, cause: str = "") -> None:
     """Move a locked message to where its parts are.
 
     It is delivered when all parts are, and failed when one is and the rest are final. While
-    the carrier's answer to a part is not known, or a part is to be tried again, it stays.
+    the carrier's answer to a part is not known, or a worker is still at its parts, or one is to
+    be tried again, it stays; with parts left that nobody is at, it is due again.
     """
     if message.is_final:
         return
     parts = _latest_of_each_part(message)
     if any(part.outcome in _OPEN and part.state not in FINAL for part in parts):
         return
+    if message.claimed_until is not None and any(
+        part.outcome == Outcome.NOT_SENT and part.state not in FINAL for part in parts
+    ):
+        return
     advance = partial(_advance, message, at=at, cause=cause)
     taken = [part for part in parts if part.outcome == Outcome.TAKEN]
     failed = [part for part in parts if part.state in FINAL and part.state != State.DELIVERED]
     waiting = [part for part in taken if part.state not in FINAL]
+    if not failed and len(taken) < len(parts):
+        if message.state == State.SUBMITTING and message.claimed_until is None:
+            message.advance(State.QUEUED, since=at, cause="Its other parts are still here")
+        return
     if waiting:
         # Trouble that is being retried is news; that a part is on its way is the ordinary case.
         ptt = max((part.ptt for part in waiting if part.ptt in RETRIED), default=ACCEPTED)
         advance(State.ENROUTE, ptt=ptt, code=waiting[-1].code, is_taken=True)
-    elif not failed and len(taken) < len(parts):
-        # A part that is still here goes out with the next try.
-        return
     elif not failed:
         advance(State.DELIVERED, ptt=DELIVERED, code=parts[-1].code, is_taken=True)
     elif all(part.state == State.REJECTED or part.outcome == Outcome.NOT_SENT for part in parts):
@@ -166,10 +172,8 @@ def _advance(
     is_taken: bool = False,
 ) -> bool:
     """Move a message on and, in the same transaction, leave word for whoever wants to know."""
-    if not message.advance(to, since=at, ptt=ptt, code=code, cause=cause):
+    if not message.advance(to, since=at, ptt=ptt, code=code, cause=cause, is_taken=is_taken):
         return False
-    if message.submitted_at is None and is_taken:
-        Message.objects.filter(pk=message.pk, submitted_at=None).update(submitted_at=at)
     _leave_word(message, at)
     return True
 

@@ -104,8 +104,9 @@ def _note_abandoned(message: Message) -> bool:
     if settling.without_answer(message):
         leave_open(message, "The program stopped while the carrier was spoken to")
         return True
-    # Reports came for all parts meanwhile, or there was none left to hand over.
+    # Reports came for all parts that were handed over meanwhile, or there was none left.
     Message.objects.filter(pk=message.pk).update(claimed_until=None)
+    message.claimed_until = None
     settling.settle(message, at=now)
     return True
 

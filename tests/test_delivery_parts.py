@@ -60,6 +60,36 @@ class TestAbandoned:
         message.refresh_from_db()
         assert message.state == State.DELIVERED
 
+    def test_hands_over_the_parts_that_were_never_begun_once_the_first_is_known(
+        self, carrier, user
+    ):
+        message = make_long_message(parts=3, user=user)
+        delivery._claim(carrier.name, 1)
+        assert outcomes(message) == [(1, "unanswered"), (2, "not_sent"), (3, "not_sent")]
+        reported(message, "delivered", part=1)
+
+        with time_machine.travel(timezone.now() + delivery.CLAIM + timedelta(seconds=1)):
+            assert delivery.deliver_due() == 1
+
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+        assert carrier.parts == [2, 3]
+        assert outcomes(message) == [(1, "taken"), (2, "taken"), (3, "taken")]
+
+    def test_is_due_again_when_a_report_ends_the_doubt_about_its_first_part(self, carrier, user):
+        message = make_long_message(parts=2, user=user)
+        delivery._claim(carrier.name, 1)
+        with time_machine.travel(timezone.now() + delivery.CLAIM + timedelta(seconds=1)):
+            assert delivery.deliver_due() == 0
+        assert len(notes(message)) == 1
+
+        reported(message, "enroute", part=1)
+
+        message.refresh_from_db()
+        assert message.state == State.QUEUED
+        assert delivery.deliver_due() == 1
+        assert carrier.parts == [2]
+
 
 class TestParts:
     def test_go_out_in_their_order_with_one_concatenation(self, carrier, user):
@@ -149,6 +179,24 @@ class TestTwoWorkers:
 
         assert sum(noted) == 1
         assert len(notes(message)) == 1
+
+    def test_store_the_attempt_of_a_part_right_before_it_is_written(self, carrier):
+        message = make_long_message(parts=3)
+        seen = []
+
+        def look(submit):
+            seen.append([outcome for _part, outcome in outcomes(message)])
+            connection.close()
+            return f"A{submit.part}"
+
+        carrier.steps.extend([look] * 3)
+        delivery.deliver_due()
+
+        assert seen == [
+            ["unanswered", "not_sent", "not_sent"],
+            ["unanswered", "unanswered", "not_sent"],
+            ["unanswered", "unanswered", "unanswered"],
+        ]
 
     def test_speak_to_the_carrier_outside_of_any_transaction(self, carrier):
         """A carrier that reports before it answers finds the attempt stored."""

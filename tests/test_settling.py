@@ -86,7 +86,8 @@ class TestMessage:
             ([SILENT], "submitting", None),
             ([SILENT, DELIVERED], "submitting", None),
             ([DELIVERED, BUSY, HERE], "submitting", None),
-            ([DELIVERED, HERE], "submitting", None),
+            ([DELIVERED, HERE], "queued", None),
+            ([WAITING, HERE], "queued", None),
         ],
     )
     def test_is_where_its_parts_are(self, parts, state, ptt):

@@ -383,7 +383,21 @@ class TestClaim:
         [(message, _attempts)] = delivery._claim(carrier.name, 1)
 
         assert message.claimed_until
-        assert message.claimed_until - timezone.now() > delivery.CLAIM * 2
+        assert message.claimed_until - timezone.now() > delivery.CLAIM * 4
+
+    def test_that_is_about_to_end_is_made_anew_before_the_next_part_is_sent(self, carrier, clock):
+        message = make_long_message(parts=2)
+
+        def slow(submit):
+            clock.shift(delivery.CLAIM - timedelta(seconds=10))
+            return id_of(submit)
+
+        carrier.steps.append(slow)
+        assert delivery.deliver_due() == 2
+
+        assert carrier.parts == [1, 2]
+        queued = message.events.get(state=State.QUEUED)
+        assert queued.cause == "Its other parts are still here"
 
 
 class TestRelease:

@@ -134,7 +134,7 @@ class TestMessage:
         self, clock, user, monkeypatch
     ):
         message = make_message(user=user)
-        monkeypatch.setattr(delivery, "_submits", lambda *given: 1 / 0)
+        monkeypatch.setattr(delivery, "_submit_of", lambda *given: 1 / 0)
         for _ in range(3):
             delivery.deliver_due()
             clock.shift(timedelta(minutes=5))

@@ -216,9 +216,18 @@ class Message(models.Model):
         return self.state in FINAL
 
     def advance(
-        self, to: State, *, since: datetime, ptt: int | None = None, code: str = "", cause: str = ""
+        self,
+        to: State,
+        *,
+        since: datetime,
+        ptt: int | None = None,
+        code: str = "",
+        cause: str = "",
+        is_taken: bool = False,
     ) -> bool:
         """Move the message forward to a state; return False if that came too late.
+
+        `is_taken` says that the carrier has it: the first time counts as its submission.
 
         One conditional UPDATE decides between two who try at once. On the way, a change of
         ptt counts as a change too (trouble that is being retried); a repetition does not.
@@ -234,13 +243,16 @@ class Message(models.Model):
             "state_since": since,
             "decide_at": None,
         }
+        if is_taken and self.submitted_at is None:
+            changes["submitted_at"] = since
         if to in FINAL:
             changes |= {
                 "final_at": since,
                 "claimed_until": None,
                 "parked_at": None,
             }
-        with transaction.atomic():
+        # Whoever holds a transaction gives all of it up where this fails.
+        with transaction.atomic(savepoint=False):
             if not rows.update(**changes):
                 return False
             MessageEvent.objects.create(

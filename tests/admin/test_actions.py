@@ -107,7 +107,7 @@ class TestRelease:
         installed(monkeypatch)
         message = make_message(user=user)
         with monkeypatch.context() as broken:
-            broken.setattr(delivery, "_submits", lambda *given: 1 / 0)
+            broken.setattr(delivery, "_submit_of", lambda *given: 1 / 0)
             for _ in range(unresolved.MOST_FAULTS):
                 Message.objects.update(due_at=timezone.now())
                 delivery.deliver_due()
