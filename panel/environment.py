@@ -110,6 +110,12 @@ class Environment(BaseSettings):
     PANEL_SIMULATOR_SECRET: str = Field(
         "", description="Secret between panel and simulated carrier. `serve` makes one itself."
     )
+    PANEL_SIMULATOR_REPEATS: bool = Field(
+        False,
+        description="`true`: a part that the simulated carrier did not answer is handed over again "
+        "at once, under its reference, by which the carrier knows it. Otherwise the account's "
+        "policy decides.",
+    )
     CALLBACK_TRUSTED_NETWORKS: Annotated[list[Network], NoDecode] = Field(
         [],
         description="Networks outside the public internet, comma separated in CIDR form, that "

@@ -13,13 +13,17 @@ from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from sms_accounts import activity, settling
+from sms_accounts import activity, carriers, settling
 from sms_accounts.models import Account, Attempt, Message, State, User
 
 log = structlog.get_logger(__name__)
 
 # How long a late answer or a report is waited for before the account's policy is applied.
 WAIT = timedelta(minutes=5)
+
+# When a part without an answer is handed over again where that is safe, try by try; then the
+# account's policy decides after all.
+REPEATS = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 900, 3600))
 
 # When a message is tried again over which the program stumbled before anything was sent, and how
 # often a message may go wrong in any way until it is parked for staff to look at.
@@ -36,11 +40,18 @@ _NEXT = {Policy.RESEND: "handed over again", Policy.GIVE_BACK: "its credits go b
 def leave_open(message: Message, why: str, *, is_fault: bool = False) -> None:
     """Leave a locked message that was being submitted to the policy of its account.
 
+    Where its carrier knows a part again, no policy is needed: it is due again after a while.
     `is_fault` says that the program stumbled, so that staff should look at it.
     """
     now = timezone.now()
-    policy = Policy(message.account.unknown_outcome)
     faults = message.faults + 1
+    is_tried_enough = message.tries >= len(REPEATS) or (is_fault and faults >= MOST_FAULTS)
+    if not is_tried_enough and _repeats_are_safe(message):
+        if is_fault:
+            Message.objects.filter(pk=message.pk).update(faults=faults)
+        _queue_again(message, f"{why}; handed over again", wait=REPEATS[message.tries])
+        return
+    policy = Policy(message.account.unknown_outcome)
     decide_at = parked_at = None
     if policy == Policy.HOLD:
         parked_at = now if is_fault else None
@@ -59,6 +70,13 @@ def leave_open(message: Message, why: str, *, is_fault: bool = False) -> None:
         parked_because=why[:200] if parked_at else "",
     )
     settling.note(message, f"{why}; {what}", now)
+
+
+def _repeats_are_safe(message: Message) -> bool:
+    try:
+        return carriers.get(message.carrier).repeats_are_safe
+    except carriers.UnknownCarrier:
+        return False
 
 
 def put_off(message: Message, why: str) -> None:
@@ -136,12 +154,14 @@ def _decide(message: Message) -> bool:
     return True
 
 
-def _queue_again(message: Message, cause: str) -> None:
+def _queue_again(message: Message, cause: str, *, wait: timedelta = timedelta(0)) -> None:
     now = timezone.now()
     without_answer = [attempt.pk for attempt in settling.without_answer(message)]
     Attempt.objects.filter(pk__in=without_answer).update(outcome=Attempt.Outcome.NO_ANSWER)
     if message.advance(State.QUEUED, since=now, cause=cause):
-        Message.objects.filter(pk=message.pk).update(tries=F("tries") + 1, due_at=now)
+        Message.objects.filter(pk=message.pk).update(
+            tries=F("tries") + 1, due_at=now + wait, claimed_until=None
+        )
 
 
 def release(message_ids: Iterable[int], *, by: User) -> int:

@@ -111,6 +111,21 @@ class CarrierContract:
         assert rig.times_on_air(submit.reference) == 1
         assert len(final(rig.wait_for_dlrs(2), submit.reference)) == 1
 
+    def test_answers_a_repeated_reference_as_it_did_at_first(self, rig):
+        for msisdn, ptt in rig.numbers.rejected.items():
+            submit = make(msisdn)
+            for _ in range(2):
+                with pytest.raises(Rejected) as refused:
+                    rig.carrier.submit(submit)
+                assert refused.value.ptt == ptt
+        unanswered = make(rig.numbers.unanswered)
+        with pytest.raises(OutcomeUnknown):
+            rig.carrier.submit(unanswered)
+
+        assert rig.carrier.submit(unanswered)
+
+        assert rig.times_on_air(unanswered.reference) == 1
+
     def test_reports_by_reference_and_by_id(self, rig):
         submit = make(rig.numbers.delivered)
 

@@ -30,6 +30,7 @@ class ScriptedCarrier:
 
     name = "scripted"
     knows_references = True
+    repeats_are_safe = False
 
     def __init__(self, *steps: Step):
         self.steps = deque(steps)

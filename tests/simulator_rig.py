@@ -182,8 +182,7 @@ class SimulatorRig:
 
     def times_on_air(self, reference):
         page = self.log()
-        taken = [each for each in page["submits"] if each["ref"] == reference and each["id"]]
-        return len(taken)
+        return sum(each["sent"] for each in page["submits"] if each["ref"] == reference)
 
     def log(self, *, after=0):
         response = self._connection.request(

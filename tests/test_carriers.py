@@ -209,6 +209,13 @@ class TestGet:
         settings.SIMULATOR_SECRET = "second"
         assert not carriers.get("simulator").authorised({"Authorization": "Bearer first"})
 
+    def test_counts_on_its_knowing_references_again_where_a_setting_says_so(self, settings):
+        assert not carriers.get("simulator").repeats_are_safe
+
+        settings.SIMULATOR_REPEATS = True
+
+        assert carriers.get("simulator").repeats_are_safe
+
     def test_refuses_an_unknown_name(self):
         with pytest.raises(carriers.UnknownCarrier):
             carriers.get("carrier-pigeon")

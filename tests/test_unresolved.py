@@ -288,6 +288,113 @@ class TestResend:
             assert [dlr.state for dlr in rig.wait_for_dlrs(2)] == ["enroute", "delivered"]
 
 
+class TestRepeats:
+    @pytest.fixture(autouse=True)
+    def safe(self, carrier):
+        carrier.repeats_are_safe = True
+
+    @pytest.mark.parametrize("policy", [HOLD, RESEND, GIVE_BACK])
+    def test_need_no_policy_where_they_are_safe(self, carrier, clock, policy):
+        user = make_sender(policy)
+        carrier.steps.extend([SILENT] * 3)
+        message = make_message(user=user)
+
+        delivery.deliver_due()
+        for wait in unresolved.REPEATS[:3]:
+            run(clock, wait - timedelta(seconds=1))
+            message.refresh_from_db()
+            assert message.state == State.QUEUED
+            run(clock, timedelta(seconds=1))
+
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+        assert len(carrier.submits) == 4
+        assert len({submit.reference for submit in carrier.submits}) == 1
+        assert outcomes(message) == [(1, "taken")]
+        assert states_told(message) == ["enroute"]
+        assert [refunds(message), purse(user)] == [0, 9]
+
+    def test_end_a_message_whose_worker_was_killed(self, carrier, clock):
+        message = abandoned(make_sender(HOLD), clock, parts=3)
+        references = list(message.attempts.order_by("part").values_list("reference", flat=True))
+
+        delivery.deliver_due()
+        run(clock, unresolved.REPEATS[0])
+
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+        assert [submit.reference for submit in carrier.submits] == references
+        queued = message.events.get(state=State.QUEUED)
+        assert queued.cause == (
+            "The program stopped while the carrier was spoken to; handed over again"
+        )
+
+    def test_end_a_message_that_another_part_has_failed(self, carrier, clock):
+        """The rest of it is not put on air for that."""
+        carrier.steps.extend([SILENT, BARRED])
+        message = make_long_message(parts=3, user=make_sender(HOLD))
+        delivery.deliver_due()
+
+        run(clock, unresolved.REPEATS[0])
+        reported(message, "delivered", part=1)
+
+        message.refresh_from_db()
+        assert carrier.parts == [1, 2, 1]
+        assert (message.state, message.ptt) == (State.UNDELIVERABLE, 23)
+
+    def test_end_with_the_policy_after_the_last_of_them(self, carrier, clock):
+        user = make_sender(HOLD)
+        carrier.steps.extend([SILENT] * 9)
+        message = make_message(user=user)
+
+        delivery.deliver_due()
+        for wait in unresolved.REPEATS:
+            run(clock, wait)
+        run(clock, timedelta(days=1))
+
+        assert len(carrier.submits) == len(unresolved.REPEATS) + 1
+        assert Message.objects.held().get() == message
+        assert notes(message) == ["The carrier did not answer; its report will tell"]
+
+    def test_are_refused_and_paid_back_where_the_carrier_refuses_them(self, carrier, clock):
+        user = make_sender(HOLD)
+        carrier.steps.extend([SILENT, BARRED])
+        message = make_message(user=user)
+
+        delivery.deliver_due()
+        run(clock, unresolved.REPEATS[0])
+
+        message.refresh_from_db()
+        assert message.state == State.REJECTED
+        assert [refunds(message), purse(user)] == [1, 10]
+
+    def test_are_parked_when_the_program_stumbles_over_them_again_and_again(self, carrier, clock):
+        carrier.steps.extend([ValueError("a fault of ours")] * 9)
+        message = make_message(user=make_sender(HOLD))
+
+        delivery.deliver_due()
+        for _ in range(6):
+            run(clock)
+
+        message.refresh_from_db()
+        assert len(carrier.submits) == unresolved.MOST_FAULTS
+        assert message.parked_at
+
+    def test_are_not_made_at_a_carrier_that_is_gone(self, carrier, clock, monkeypatch):
+        message = abandoned(make_sender(HOLD), clock)
+        Message.objects.update(carrier="gone")
+
+        def get(name):
+            if name == "gone":
+                raise carriers.UnknownCarrier(name)
+            return carrier
+
+        monkeypatch.setattr(carriers, "get", get)
+        delivery.deliver_due()
+
+        assert Message.objects.held().get() == message
+
+
 class TestGiveBack:
     def test_ends_the_message_and_returns_its_credits(self, carrier, clock):
         user = make_sender(GIVE_BACK)

@@ -38,10 +38,10 @@ def get(name: str) -> Carrier:
     """Return the carrier of this name; the same object, and its connections, at every call."""
     if name != Simulator.name:
         raise UnknownCarrier(name)
-    return _simulator(settings.SIMULATOR_URL, settings.SIMULATOR_SECRET)
+    return _simulator(settings.SIMULATOR_URL, settings.SIMULATOR_SECRET, settings.SIMULATOR_REPEATS)
 
 
 # Keyed by the settings themselves, so that a test which changes them gets a carrier of its own.
 @lru_cache(maxsize=8)
-def _simulator(url: str, secret: str) -> Simulator:
-    return Simulator(url=url, secret=secret)
+def _simulator(url: str, secret: str, repeats_are_safe: bool) -> Simulator:
+    return Simulator(url=url, secret=secret, repeats_are_safe=repeats_are_safe)

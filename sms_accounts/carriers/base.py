@@ -80,6 +80,10 @@ class Carrier(Protocol):
     # nobody promises that, a part without an answer goes out again under a new one.
     knows_references: bool
 
+    # Whether we count on more than that: it answers the repetition as it did the first time. Then
+    # a part without an answer is handed over again at once, and nobody has to decide.
+    repeats_are_safe: bool
+
     def submit(self, submit: Submit) -> str:
         """Return the carrier's id of the part, or raise Rejected, TryLater or OutcomeUnknown."""
 

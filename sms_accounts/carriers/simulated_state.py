@@ -15,7 +15,8 @@ from typing import Any
 from sms_accounts.carriers.simulated_numbers import Behaviour, Plan
 
 # `asked` counts how often a reference came, `repeated` how often after it was taken; `busy`
-# how often a receiver was put off. Moments are in seconds since 1970, for SQLite to compare.
+# how often a receiver was put off; `handsets` has a row for each time that a part went out to its
+# receiver. Moments are in seconds since 1970, for SQLite to compare.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS submits (
     number INTEGER PRIMARY KEY,
@@ -26,6 +27,11 @@ CREATE TABLE IF NOT EXISTS submits (
     wire TEXT NOT NULL,
     seen_at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS handsets (
+    number INTEGER PRIMARY KEY,
+    submit INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS handsets_by_submit ON handsets (submit);
 CREATE TABLE IF NOT EXISTS busy (
     receiver TEXT PRIMARY KEY,
     times INTEGER NOT NULL
@@ -124,6 +130,7 @@ class State:
                     "UPDATE submits SET carrier_message_id = ? WHERE number = ?",
                     (carrier_message_id, number),
                 )
+            self._db.execute("INSERT INTO handsets (submit) VALUES (?)", (number,))
             self._plan_dlrs(number, carrier_message_id, reference, plan, pace, now)
         return Taking(verdict=Verdict.TAKEN, number=number, carrier_message_id=carrier_message_id)
 
@@ -173,7 +180,8 @@ class State:
             ).fetchone()
             (pending,) = self._db.execute("SELECT count(*) FROM dlrs").fetchone()
             rows = self._db.execute(
-                "SELECT number, carrier_message_id, asked, repeated, wire FROM submits"
+                "SELECT number, carrier_message_id, asked, repeated, seen_at,"
+                " (SELECT count(*) FROM handsets WHERE submit = submits.number), wire FROM submits"
                 " WHERE number > ? ORDER BY number LIMIT ?",
                 (after, at_most),
             ).fetchall()
@@ -182,8 +190,16 @@ class State:
             "seen_twice": int(repeated),
             "pending_dlrs": pending,
             "submits": [
-                {"number": number, "id": id_, "asked": asked, "repeated": again, **json.loads(wire)}
-                for number, id_, asked, again, wire in rows
+                {
+                    "number": number,
+                    "id": id_,
+                    "asked": asked,
+                    "repeated": again,
+                    "seen_at": seen_at,
+                    "sent": sent,
+                    **json.loads(wire),
+                }
+                for number, id_, asked, again, seen_at, sent, wire in rows
             ],
         }
 
@@ -247,6 +263,9 @@ class State:
             self._db.execute(
                 "DELETE FROM submits WHERE seen_at < ? AND number NOT IN (SELECT submit FROM dlrs)",
                 (before,),
+            )
+            self._db.execute(
+                "DELETE FROM handsets WHERE submit NOT IN (SELECT number FROM submits)"
             )
 
 

@@ -74,8 +74,14 @@ class Simulator:
     knows_references = True
 
     def __init__(
-        self, *, url: str, secret: str, timeout: timedelta = timedelta(seconds=10)
+        self,
+        *,
+        url: str,
+        secret: str,
+        repeats_are_safe: bool = False,
+        timeout: timedelta = timedelta(seconds=10),
     ) -> None:
+        self.repeats_are_safe = repeats_are_safe
         self._authorization = f"Bearer {secret}"
         self._has_secret = bool(secret)
         # Never a retry of urllib3's own: after the first byte was written, only the carrier
