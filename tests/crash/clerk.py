@@ -13,7 +13,9 @@ from tests.flows.teller import answer
 ACCOUNT = "sms-cr12345-1"
 QUOTA = 100_000
 # So long after it was claimed, no living process still works at a row.
-OLDEST_CLAIM = timedelta(seconds=40)
+OLDEST_CLAIM = timedelta(seconds=25)
+# Why messages are queued over which nobody stumbled.
+ORDINARY = ("Its time has come", "Its other parts are still here")
 
 
 def _functions() -> dict[str, Callable[..., Any]]:
@@ -64,7 +66,15 @@ def _functions() -> dict[str, Callable[..., Any]]:
             old = model.objects.filter(claimed_until__lt=now + claim - OLDEST_CLAIM)
             old.update(claimed_until=now - timedelta(seconds=1))
 
+    def in_flight() -> dict[str, float]:
+        """The parts being handed over that are not answered: their references, begun when."""
+        open_parts = Attempt.objects.unanswered().filter(
+            state="", message__claimed_until__isnull=False
+        )
+        return {each.reference: each.started_at.timestamp() for each in open_parts}
+
     def left_to_do() -> dict[str, int]:
+        """What is left to do, besides what is held."""
         return {
             "messages": Message.objects.filter(
                 Q(state__in=[State.SCHEDULED, State.QUEUED, State.ENROUTE])
@@ -97,6 +107,7 @@ def _functions() -> dict[str, Callable[..., Any]]:
                 "refunds": refunded.get(each["id"], 0),
                 "attempts": [],
                 "changes": [],
+                "queued_again": 0,
                 "callbacks": [],
             }
             for each in Message.objects.order_by("id").values(
@@ -104,9 +115,14 @@ def _functions() -> dict[str, Callable[..., Any]]:
             )
         }
         for attempt in Attempt.objects.order_by("id").values(
-            "message_id", "part", "reference", "outcome", "state"
+            "message_id", "part", "reference", "outcome", "state", "started_at"
         ):
-            rows[attempt["message_id"]]["attempts"].append(attempt)
+            began = attempt["started_at"].timestamp()
+            rows[attempt["message_id"]]["attempts"].append({**attempt, "started_at": began})
+        for message_id, cause in MessageEvent.objects.filter(state=State.QUEUED).values_list(
+            "message_id", "cause"
+        ):
+            rows[message_id]["queued_again"] += cause not in ORDINARY
         for message_id, state, ptt in (
             MessageEvent.objects.filter(state__in=[State.ENROUTE, *FINAL])
             .order_by("id")

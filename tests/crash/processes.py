@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -79,8 +80,30 @@ def _role(process: Process, serve: int) -> str:
 
 
 def kill(pid: int) -> None:
+    """Kill a process, and wait until its connections are closed too."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + 10
+    while _lives(pid) and time.monotonic() < until:
+        time.sleep(0.002)
+
+
+def freeze(pid: int) -> None:
+    """Let a process hang: others still connect to it, and nobody answers."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+
+
+def thaw(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+def _lives(pid: int) -> bool:
+    with suppress(OSError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
+        return not state.startswith(("Z", "X"))
+    return False
 
 
 class SecondWorker:
