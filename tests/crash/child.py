@@ -72,7 +72,8 @@ class Lives:
 def _steps() -> dict[str, Callable[[dict[str, str]], Any]]:
     from django.test import Client
 
-    from sms_accounts import alerts, callbacks, delivery, reports
+    from sms_accounts import alerts, callbacks, cancellation, delivery, reports, validity
+    from sms_accounts.models import Message
 
     def submit(given: dict[str, str]) -> Any:
         return Client(SERVER_NAME="127.0.0.1").get("/http2sms", given).json()
@@ -89,6 +90,10 @@ def _steps() -> dict[str, Callable[[dict[str, str]], Any]]:
             .status_code
         )
 
+    def cancel(given: dict[str, str]) -> int:
+        messages = Message.objects.filter(pk__in=given["ids"].split(",")).order_by("pk")
+        return len(cancellation.cancel_all(messages, by=None).cancelled)
+
     return {
         "submit": submit,
         "deliver": lambda _given: delivery.deliver_due(),
@@ -96,6 +101,8 @@ def _steps() -> dict[str, Callable[[dict[str, str]], Any]]:
         "read": lambda _given: reports.record_dlrs(),
         "call": lambda _given: callbacks.call_due(),
         "alert": lambda _given: alerts.alert_due(),
+        "cancel": cancel,
+        "sweep": lambda _given: validity.end_overdue(),
     }
 
 

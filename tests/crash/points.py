@@ -174,7 +174,15 @@ POINTS = (
     ),
     *_commit("alert.sms", "alert", "sms_accounts.alerts:_send_sms"),
 )
-BY_NAME = {point.name: point for point in POINTS}
+# What ends or moves a message by itself: with no order on the way that comes through all of them.
+ENDINGS = (
+    *_commit("unresolved.note", "deliver", "sms_accounts.unresolved:note_abandoned"),
+    *_commit("unresolved.decide", "deliver", "sms_accounts.unresolved:decide_due"),
+    *_commit("cancellation.cancel", "cancel", "sms_accounts.cancellation:cancel"),
+    *_commit("validity.end", "sweep", "sms_accounts.validity:_end"),
+)
+ALL = (*POINTS, *ENDINGS)
+BY_NAME = {point.name: point for point in ALL}
 
 
 def arm(point: Point, *, nth: int) -> None:

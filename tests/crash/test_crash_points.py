@@ -1,6 +1,5 @@
 """The program is killed at each named point; whatever is left goes on from what it had stored."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -8,19 +7,17 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
-from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
 from sms_accounts.models import ApiUser, Callback, DlrPost, Message, Notification, State
 from tests.crash.afterwards import KINDS, Kind, World, assert_all_is_well
 from tests.crash.child import Ended, Lives, Step
-from tests.crash.mails import mail_server
-from tests.crash.points import BY_NAME, POINTS, Point
+from tests.crash.points import ALL, POINTS, Point
 from tests.factories import API_PASSWORD, SENDER, make_account, make_api_user
 from tests.receiver import Receiver
-from tests.simulator_rig import SECRET, SimulatorRig, wait_until
-from tests.sizes import in_full
+from tests.simulator_rig import SimulatorRig, wait_until
+from tests.sizes import in_full_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,46 +47,11 @@ def kinds_of(point: Point) -> list[Kind]:
 
 
 def visits() -> Iterator[ParameterSet]:
-    """Each point with each kind of order, or with one of them where somebody waits for it."""
+    """Each point with each kind of order, or with one of them."""
     for number, point in enumerate(POINTS):
         kinds = kinds_of(point)
-        for kind in in_full(kinds, otherwise=[kinds[number % len(kinds)]]):
+        for kind in in_full_on("postgresql", kinds, otherwise=[kinds[number % len(kinds)]]):
             yield pytest.param(point, kind, id=f"{point.name}, {kind.name}")
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory):
-    """The simulated carrier; what it reports waits until a life of the program takes it."""
-    rig = SimulatorRig(tmp_path_factory.mktemp("carrier"))
-    yield rig
-    rig.close()
-
-
-@pytest.fixture(scope="module")
-def receiver():
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def mail():
-    with mail_server() as mails:
-        yield mails
-
-
-@pytest.fixture(scope="module")
-def lives(rig, mail, tmp_path_factory, django_db_setup):
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("PANEL_")}
-    environment = ours | {
-        "PANEL_DATA_DIR": str(tmp_path_factory.mktemp("data")),
-        "PANEL_SIMULATOR_URL": rig.url,
-        "PANEL_SIMULATOR_SECRET": SECRET,
-        "PANEL_SMTP_URL": f"smtp://127.0.0.1:{mail.port}",
-        "PANEL_LOG_LEVEL": "ERROR",
-        "CALLBACK_TRUSTED_NETWORKS": "127.0.0.0/8",
-    }
-    with Lives(str(connection.settings_dict["NAME"]), environment) as lives:
-        yield lives
 
 
 class Story:
@@ -220,4 +182,5 @@ def test_an_order_outlives_a_kill(point, kind, lives, rig, receiver, mail):
 def test_the_table_of_points_is_complete():
     rows = [line.split("|")[1].strip() for line in PROMISES.read_text().splitlines() if "|" in line]
 
-    assert [row.strip("`") for row in rows if row.strip("`") in BY_NAME] == list(BY_NAME)
+    names = [point.name for point in ALL]
+    assert [row.strip("`") for row in rows if row.strip("`") in names] == names
