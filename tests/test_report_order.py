@@ -29,13 +29,13 @@ from tests.scripted_carrier import (
     refused,
     taken,
 )
-from tests.sizes import in_full
+from tests.sizes import in_full_on
 from tests.traces import notes, refunds, states_told
 
 pytestmark = pytest.mark.django_db
 
 # Which of the orders are gone through: each of them, or each fifth.
-EACH = in_full(1, otherwise=5)
+EACH = in_full_on("postgresql", 1, otherwise=5)
 CALLBACK = "https://www.example.com/dlr"
 
 

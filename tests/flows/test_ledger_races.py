@@ -21,11 +21,11 @@ import pytest
 from tests.flows.conftest import Program
 from tests.flows.teller import Teller
 from tests.flows.test_guide import eventually
-from tests.sizes import in_full
+from tests.sizes import in_full_on
 
 pytestmark = pytest.mark.whole_program
 
-ROUNDS, CALLS = in_full(50, otherwise=3), 64
+ROUNDS, CALLS = in_full_on("postgresql", 50, otherwise=3), 64
 PASSWORD, SENDER = "Secret1234", "Example"
 DELIVERED, REFUSED = "33639980004", "33639985023"
 TEXTS = {1: "Hello", 2: "x" * 161, 3: "x" * 307}
