@@ -6,6 +6,7 @@ fewer messages, without that promise, where some are held that were in flight at
 CRASH_MESSAGES and CRASH_KILLS set the size, CRASH_SEED repeats the choices of a former run.
 """
 
+import math
 import os
 import re
 import time
@@ -66,6 +67,8 @@ TOLD_WITHIN = 180
 # carrier, is killed. What began so long before that was surely written to it.
 HANDING_OVER = ("worker", "second worker")
 HANGS, SURELY_WRITTEN = 0.8, 0.5
+# How long the carrier lives at least before it dies for a worker.
+CARRIER_LIVES = 60
 # Later than this no first hand-over reaches the carrier: it hung, or had to start again.
 REACHED_WITHIN = 15
 
@@ -106,8 +109,9 @@ class Run:
     receiver: Receiver
     mails: Mails
     in_flight: InFlight = field(default_factory=InFlight)
-    # How often a worker was killed in the middle of handing over.
-    strikes: int = 0
+    # When the carrier was killed last, and whether a worker has died together with it.
+    carrier_died_at: float = -math.inf
+    have_died_together: bool = False
 
 
 @contextmanager
@@ -210,7 +214,8 @@ def strike(run: Run, role: str, random: Random) -> None:
     """Kill a process of a role; one that hands over or is handed to, in the middle of it.
 
     The carrier hangs for that moment, so that parts are under way to it that it has not answered.
-    Each second time it dies together with the worker, and forgets what it had not read.
+    Now and then it dies together with the worker, and forgets what it had not read. Not more often:
+    `serve` waits longer each time until it starts again what died young, and nothing would arrive.
     """
     if role not in (*HANDING_OVER, "carrier"):
         kill(random.choice(living(run, role)))
@@ -224,10 +229,12 @@ def strike(run: Run, role: str, random: Random) -> None:
     freeze(victim)
     began: dict[str, float] = run.clerk.ask("in_flight")
     kill(victim)
-    dies = role == "carrier" or role == HANDING_OVER[run.strikes % 2]
-    run.strikes += role != "carrier"
+    is_steady = time.monotonic() - run.carrier_died_at > CARRIER_LIVES
+    dies = role == "carrier" or is_steady or not run.have_died_together
     if dies:
         kill(carrier)
+        run.carrier_died_at = time.monotonic()
+        run.have_died_together |= role != "carrier"
     else:
         thaw(carrier)
     run.in_flight.met(began, since=since, until=time.time(), is_lost=dies)
