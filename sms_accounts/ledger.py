@@ -209,29 +209,6 @@ def _as_moved(row: tuple[Any, ...], credits: Decimal) -> _Moved:
     )
 
 
-def debit(
-    payer: ApiUser | Account,
-    credits: Decimal,
-    *,
-    submission: Submission,
-    silent_for: Alert | None = None,
-) -> Paid:
-    """Take the price of one submission; raises InsufficientCredits, and then nothing changed."""
-    bill = Bill(
-        payer=payer,
-        credits=credits,
-        account_id=submission.account_id,
-        submission_id=submission.pk,
-        at=submission.created_at,
-        silent_for=silent_for,
-    )
-    users = [payer.pk] if isinstance(payer, ApiUser) else []
-    [outcome] = debit_each([bill], lock_payers(users)())
-    if isinstance(outcome, InsufficientCredits):
-        raise outcome
-    return outcome
-
-
 def debit_each(
     bills: Sequence[Bill], payers: Mapping[int, Payer], *, along: Callable[[], None] | None = None
 ) -> list[Paid | InsufficientCredits]:

@@ -4,6 +4,7 @@ import itertools
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import transaction
 from django.utils import timezone
 
 from sms_accounts import accounts, api_users, ledger, limits, orders, submission
@@ -114,6 +115,23 @@ def make_order(
     )
 
 
+def debit(payer: ApiUser | Account, credits: Decimal, *, submission: Submission) -> ledger.Paid:
+    """Pay for a stored submission; raises InsufficientCredits."""
+    bill = ledger.Bill(
+        payer=payer,
+        credits=credits,
+        account_id=submission.account_id,
+        submission_id=submission.pk,
+        at=submission.created_at,
+    )
+    users = [payer.pk] if isinstance(payer, ApiUser) else []
+    with transaction.atomic():
+        [outcome] = ledger.debit_each([bill], ledger.lock_payers(users)())
+    if isinstance(outcome, ledger.InsufficientCredits):
+        raise outcome
+    return outcome
+
+
 def make_submission(user: ApiUser, *, credits: Decimal | int = 1) -> Submission:
     """A stored submission that nobody has paid yet."""
     return Submission.objects.create(
@@ -145,8 +163,10 @@ def make_long_message(*, parts: int, user: ApiUser | None = None) -> Message:
 
 def make_alert(user: ApiUser, *, balance: Decimal | int = 4) -> Alert:
     """A crossing of the user's threshold, with its notifications due."""
-    [alert] = Alert.objects.crossed([user], balance=Decimal(balance), at=timezone.now())
-    return alert
+    threshold = user.alert_threshold or Decimal(0)
+    alert = Alert.about(user, threshold=threshold, balance=Decimal(balance), at=timezone.now())
+    [stored] = Alert.objects.store([alert])
+    return stored
 
 
 def make_callback(

@@ -9,6 +9,7 @@ from sms_accounts import accounts, alerts, api_users, books, ledger, submission
 from sms_accounts.models import Account, Activity, Alert, LedgerEntry, Wallet
 from tests.alerted import SMS, make_alerted
 from tests.factories import (
+    debit,
     make_account,
     make_api_user,
     make_order,
@@ -28,14 +29,14 @@ class TestDebit:
     def test_takes_the_price_from_the_account_of_a_user_without_quota(self):
         user = make_api_user(account=make_account(credits=10))
 
-        paid = ledger.debit(user, Decimal("2.50"), submission=make_submission(user))
+        paid = debit(user, Decimal("2.50"), submission=make_submission(user))
 
         assert paid == ledger.Paid(user.account.wallet_id, Decimal("7.50"))
 
     def test_takes_the_price_from_the_quota_where_there_is_one(self):
         user = make_api_user(account=make_account(credits=10), quota=4)
 
-        paid = ledger.debit(user, Decimal(1), submission=make_submission(user))
+        paid = debit(user, Decimal(1), submission=make_submission(user))
 
         assert paid == ledger.Paid(user.quota_wallet_id, Decimal(3))
         assert credits_of(user.account.wallet_id) == 6
@@ -44,7 +45,7 @@ class TestDebit:
         user = make_api_user(account=make_account(credits=10), quota=1)
 
         with pytest.raises(ledger.InsufficientCredits) as refused:
-            ledger.debit(user, Decimal(2), submission=make_submission(user))
+            debit(user, Decimal(2), submission=make_submission(user))
 
         assert refused.value.available == 1
         assert refused.value.is_quota
@@ -54,7 +55,7 @@ class TestDebit:
         user = make_api_user(account=make_account(credits=Decimal("1.00")))
 
         for _ in range(10):
-            ledger.debit(user, Decimal("0.10"), submission=make_submission(user))
+            debit(user, Decimal("0.10"), submission=make_submission(user))
 
         assert credits_of(user.wallet_id) == 0
 
@@ -62,7 +63,7 @@ class TestDebit:
         user = make_api_user(account=make_account(credits=10))
         ledger.set_quota(user.__class__.objects.get(pk=user.pk), Decimal(5), by=None)
 
-        paid = ledger.debit(user, Decimal(1), submission=make_submission(user))
+        paid = debit(user, Decimal(1), submission=make_submission(user))
 
         assert paid.wallet_id != user.account.wallet_id
         assert paid.balance == 4
@@ -72,7 +73,7 @@ class TestDebit:
         user.__class__.objects.filter(pk=user.pk).update(is_enabled=False)
 
         with pytest.raises(ledger.InsufficientCredits) as refused:
-            ledger.debit(user, Decimal(1), submission=make_submission(user))
+            debit(user, Decimal(1), submission=make_submission(user))
 
         assert refused.value.is_closed
 
@@ -244,18 +245,18 @@ class TestCrossing:
         user = make_api_user(account=make_account(credits=50), quota=balance, threshold=threshold)
         Alert.objects.all().delete()
 
-        ledger.debit(user, Decimal(price), submission=make_submission(user))
+        debit(user, Decimal(price), submission=make_submission(user))
 
         assert Alert.objects.count() == alerts
 
     def test_alerts_again_only_after_the_level_was_above(self):
         user = make_api_user(account=make_account(credits=50), quota=6, threshold=5)
-        ledger.debit(user, Decimal(1), submission=make_submission(user))
-        ledger.debit(user, Decimal(1), submission=make_submission(user))
+        debit(user, Decimal(1), submission=make_submission(user))
+        debit(user, Decimal(1), submission=make_submission(user))
         assert Alert.objects.count() == 1
 
         ledger.set_quota(user, Decimal(8), by=None)
-        ledger.debit(user, Decimal(3), submission=make_submission(user))
+        debit(user, Decimal(3), submission=make_submission(user))
 
         assert Alert.objects.count() == 2
 
@@ -265,7 +266,7 @@ class TestCrossing:
         make_api_user(account=account, threshold=5)
         make_api_user(account=account, threshold=2)
 
-        ledger.debit(first, Decimal(6), submission=make_submission(first))
+        debit(first, Decimal(6), submission=make_submission(first))
 
         assert sorted(Alert.objects.values_list("threshold", flat=True)) == [5, 8]
 
@@ -288,7 +289,7 @@ class TestCrossing:
 class TestEntries:
     def test_tell_kind_sum_and_balance(self):
         user = make_api_user(account=make_account(credits=10), quota=4)
-        ledger.debit(user, Decimal("1.25"), submission=make_submission(user))
+        debit(user, Decimal("1.25"), submission=make_submission(user))
 
         assert list(
             LedgerEntry.objects.order_by("id").values_list("kind", "credits", "balance")

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0021_uses_by_address")]
+    dependencies = [("sms_accounts", "0026_levels_of_present_alerts")]
 
     operations = [
         migrations.CreateModel(

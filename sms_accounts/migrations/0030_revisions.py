@@ -94,7 +94,7 @@ def count_no_changes(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0021_uses_by_address")]
+    dependencies = [("sms_accounts", "0029_replays_of_callbacks")]
 
     operations = [
         migrations.AddField(
