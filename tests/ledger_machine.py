@@ -78,6 +78,7 @@ class Cast:
 
     CREDITS, THRESHOLD = Decimal("15.65"), Decimal(10)
     QUOTA, THRESHOLD_OF_QUOTA = Decimal(6), Decimal(4)
+    RESERVE = Decimal(5)
 
     def __init__(self) -> None:
         for number, price in PRICES.items():
@@ -93,6 +94,7 @@ class Cast:
             make_api_user(account=self.accounts[account]) for account in self.account_of_user
         ]
         sharing, quota, _bobs = self.users
+        accounts.set_reserve(self.accounts[0], self.RESERVE, by=self.alice)
         api_users.set_quota(quota, self.QUOTA, by=self.alice)
         api_users.set_limit(quota, limit(self.THRESHOLD_OF_QUOTA, by_sms=True), by=self.alice)
         api_users.set_limit(sharing, limit(self.THRESHOLD, by_sms=True), by=self.alice)
@@ -104,6 +106,7 @@ class Cast:
             accounts[account].users.append(ledger_model.User(accounts[account]))
         sharing, quota, _bobs = books.users
         books.top_up(accounts[0], self.CREDITS)
+        books.set_reserve(accounts[0], self.RESERVE)
         books.set_quota(quota, self.QUOTA)
         books.set_limit(quota, self.THRESHOLD_OF_QUOTA, by_sms=True)
         books.set_limit(sharing, self.THRESHOLD, by_sms=True)
