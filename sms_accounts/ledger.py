@@ -1,4 +1,6 @@
-"""Alone moves credits: every change of a purse is one conditional UPDATE with its entry.
+"""Moves credits into, out of and between purses: each movement is one UPDATE with its entry.
+
+What messages cost is taken by `debits`; `purses` alone knows the statement that both use.
 
 Each function is to be called in, or opens, one transaction together with whatever is bought.
 Locks are taken in one order, so that nobody waits for somebody who waits for him: rows of API
@@ -7,18 +9,15 @@ order of their keys. A debit shares the row of its user and never writes it; who
 quota locks that row, but not its key, so that others can go on referring to it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from sms_accounts import bulk
+from sms_accounts import purses
 from sms_accounts.models import (
     Account,
     Alert,
@@ -32,8 +31,8 @@ from sms_accounts.models import (
     User,
     Wallet,
 )
-from sms_accounts.models.fields import to_hundredths
 from sms_accounts.models.wallet import spendable
+from sms_accounts.purses import Moved
 
 Kind = LedgerEntry.Kind
 
@@ -56,272 +55,6 @@ class InsufficientCredits(Exception):
 
 class AnotherHolder(Exception):
     """No one person owns both accounts; nothing was moved."""
-
-
-@dataclass(frozen=True)
-class Payer:
-    """From which purse an API user pays until the transaction ends, and whether it may.
-
-    `revisions` are those of the user's row and of its account's. `seen` is what could be spent
-    at a look, without a lock: good for a guess, never for a decision.
-    """
-
-    wallet_id: int
-    is_open: bool
-    revisions: tuple[int, int]
-    seen: Decimal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bill:
-    """The price of a submission, and who is to pay it.
-
-    `silent_for` is the alert that is being paid: the reserve is there for it, and what it tells
-    of is not told again.
-    """
-
-    payer: ApiUser | Account
-    credits: Decimal
-    account_id: int
-    submission_id: int
-    at: datetime
-    silent_for: Alert | None = None
-
-
-@dataclass(frozen=True)
-class Paid:
-    """Which purse paid, and what can still be spent from it."""
-
-    wallet_id: int
-    balance: Decimal
-
-
-@dataclass(frozen=True)
-class _Moved:
-    """A purse before and after one movement, as the database said in the same statement."""
-
-    wallet_id: int
-    before: Decimal
-    after: Decimal
-    reserve: Decimal
-    highest_threshold: Decimal | None
-
-    @property
-    def spendable(self) -> Decimal:
-        return spendable(self.after, reserve=self.reserve)
-
-
-_WALLET = Wallet._meta.db_table
-_USER = ApiUser._meta.db_table
-_ACCOUNT = Account._meta.db_table
-
-_DEBITS = bulk.Table(
-    LedgerEntry,
-    "account_id",
-    "wallet_id",
-    "api_user_id",
-    "kind",
-    "credits",
-    "balance",
-    "submission_id",
-    "reason",
-    "created_at",
-)
-
-
-def lock_payers(users: Collection[int]) -> Callable[[], dict[int, Payer]]:
-    """Keep API users from changing their purse until the transaction ends.
-
-    Returns what waits for them; by their keys.
-    """
-    if not users:
-        return dict
-    places = ", ".join(["%s"] * len(users))
-    # SQLite lets one transaction write at a time and needs no lock of a row.
-    lock = "FOR SHARE OF u" if connection.vendor == "postgresql" else ""
-    locked = bulk.ask(
-        "SELECT u.id, u.wallet_id, u.is_enabled AND u.deleted_at IS NULL,"  # noqa: S608
-        f" u.revision, a.revision, (SELECT credits - reserve FROM {_WALLET} WHERE id = u.wallet_id)"
-        f" FROM {_USER} u JOIN {_ACCOUNT} a ON a.id = u.account_id"
-        f" WHERE u.id IN ({places}) ORDER BY u.id {lock}",
-        sorted(users),
-    )
-    return lambda: {
-        user_id: Payer(
-            wallet_id=wallet_id,
-            is_open=bool(is_open),
-            revisions=(revision, of_account),
-            seen=Decimal(hundredths).scaleb(-2),
-        )
-        for user_id, wallet_id, is_open, revision, of_account, hundredths in locked()
-    }
-
-
-def _move(wallet_id: int, credits: Decimal, *, from_reserve: bool = False) -> _Moved | None:
-    """Add credits to a purse, or take them; return None if it does not hold them."""
-    change = to_hundredths(credits)
-    rows = bulk.ask(
-        f"UPDATE {_WALLET} SET credits = credits + %s"  # noqa: S608  # no outside text in it
-        f" WHERE id = %s AND credits + %s >= {_least(credits, from_reserve=from_reserve)}"
-        " RETURNING id, credits, reserve, highest_threshold",
-        (change, wallet_id, change),
-    )()
-    return _as_moved(rows[0], credits) if rows else None
-
-
-def _least(credits: Decimal, *, from_reserve: bool = False) -> str:
-    """Return what a purse has to hold after a movement."""
-    # What is added is welcome also where it does not fill the reserve.
-    return "0" if from_reserve or credits > 0 else "reserve"
-
-
-def _take_each(prices: Mapping[int, Decimal]) -> dict[int, _Moved]:
-    """Take credits from purses, but for their reserves; leave out each that has them not."""
-    if len(prices) < 2 or connection.vendor != "postgresql":
-        each = [_move(wallet_id, -prices[wallet_id]) for wallet_id in sorted(prices)]
-        return {moved.wallet_id: moved for moved in each if moved is not None}
-    wallets = list(prices)
-    with bulk.together():
-        # Locked first: the join would take the rows in an order of its own.
-        bulk.ask(
-            f"SELECT id FROM {_WALLET} WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",  # noqa: S608
-            (wallets,),
-        )
-        moved = bulk.ask(
-            f"UPDATE {_WALLET} w SET credits = w.credits - d.price"  # noqa: S608
-            " FROM unnest(%s::bigint[], %s::bigint[]) AS d (id, price)"
-            " WHERE w.id = d.id AND w.credits - d.price >= w.reserve"
-            " RETURNING w.id, w.credits, w.reserve, w.highest_threshold",
-            (wallets, [to_hundredths(price) for price in prices.values()]),
-        )
-        return {row[0]: _as_moved(row, -prices[row[0]]) for row in moved()}
-
-
-def _as_moved(row: tuple[Any, ...], credits: Decimal) -> _Moved:
-    wallet_id, after, reserve, highest = row
-    now = Decimal(after).scaleb(-2)
-    return _Moved(
-        wallet_id=wallet_id,
-        before=now - credits,
-        after=now,
-        reserve=Decimal(reserve).scaleb(-2),
-        highest_threshold=None if highest is None else Decimal(highest).scaleb(-2),
-    )
-
-
-def debit_each(
-    bills: Sequence[Bill], payers: Mapping[int, Payer], *, along: Callable[[], None] | None = None
-) -> list[Paid | InsufficientCredits]:
-    """Take the price of each submission from the purse of whoever sends, in this order.
-
-    `payers` has every API user among them, locked by `lock_payers` in this transaction. Bills on
-    one purse are taken from it at once if it holds them all; otherwise one after the other, and
-    who cannot be paid then has changed nothing. `along` sends statements of the caller's through
-    `bulk`, in the same round trip and before the purses are touched.
-    """
-    outcomes: dict[int, Paid | InsufficientCredits] = {}
-    on_wallet: dict[int, list[int]] = {}
-    for number, bill in enumerate(bills):
-        wallet_id = _wallet_that_pays(bill.payer, payers)
-        if wallet_id is None:
-            outcomes[number] = _why_refused(bill.payer)
-        else:
-            on_wallet.setdefault(wallet_id, []).append(number)
-    # Nothing of Django's own in here: it cannot count rows while it does not wait for them.
-    with bulk.together():
-        if along:
-            along()
-        movements = _take(bills, on_wallet)
-        _DEBITS.insert(_debit_entry(bills[number], moved) for number, moved in movements.items())
-    _tell(
-        _fall(moved, at=bills[number].at, silent_for=bills[number].silent_for)
-        for number, moved in movements.items()
-    )
-    for wallet_id, numbers in on_wallet.items():
-        for number in numbers:
-            outcomes[number] = (
-                Paid(wallet_id, movements[number].spendable)
-                if number in movements
-                else _why_refused(bills[number].payer)
-            )
-    return [outcomes[number] for number in range(len(bills))]
-
-
-def _take(bills: Sequence[Bill], on_wallet: Mapping[int, Sequence[int]]) -> dict[int, _Moved]:
-    """Take bills from purses; return the movement of each that was paid, by its number."""
-    at_once = _take_each(
-        {
-            wallet_id: sum((bills[number].credits for number in numbers), Decimal(0))
-            for wallet_id, numbers in on_wallet.items()
-            # An alert may take what the others may not.
-            if not any(bills[number].silent_for for number in numbers)
-        }
-    )
-    movements: dict[int, _Moved] = {}
-    for wallet_id, numbers in sorted(on_wallet.items()):
-        of_wallet = [bills[number] for number in numbers]
-        if moved := at_once.get(wallet_id):
-            each: Sequence[_Moved | None] = _one_by_one(moved, of_wallet)
-        else:
-            each = [
-                _move(wallet_id, -bill.credits, from_reserve=bill.silent_for is not None)
-                for bill in of_wallet
-            ]
-        movements |= {number: one for number, one in zip(numbers, each, strict=True) if one}
-    return movements
-
-
-def _wallet_that_pays(payer: ApiUser | Account, payers: Mapping[int, Payer]) -> int | None:
-    if isinstance(payer, Account):
-        return payer.wallet_id
-    locked = payers[payer.pk]
-    return locked.wallet_id if locked.is_open else None
-
-
-def _one_by_one(moved: _Moved, bills: Sequence[Bill]) -> list[_Moved]:
-    """Return one movement as the several that it stands for."""
-    each = []
-    before = moved.before
-    for bill in bills:
-        each.append(replace(moved, before=before, after=before - bill.credits))
-        before -= bill.credits
-    return each
-
-
-def _debit_entry(bill: Bill, moved: _Moved) -> tuple[object, ...]:
-    return (
-        bill.account_id,
-        moved.wallet_id,
-        bill.payer.pk if isinstance(bill.payer, ApiUser) else None,
-        Kind.DEBIT.value,
-        moved.after - moved.before,
-        moved.after,
-        bill.submission_id,
-        f"Alert for {bill.silent_for.subject}" if bill.silent_for else "",
-        bill.at,
-    )
-
-
-def balance_after(submission: Submission) -> Decimal:
-    """Return what could be spent from the purse that paid a submission right after that.
-
-    The reserve is that of today, since entries do not know it.
-    """
-    balance, reserve = LedgerEntry.objects.values_list("balance", "wallet__reserve").get(
-        submission=submission, kind=Kind.DEBIT
-    )
-    return spendable(balance, reserve=reserve)
-
-
-def _why_refused(payer: ApiUser | Account) -> InsufficientCredits:
-    if isinstance(payer, Account):
-        return InsufficientCredits(Wallet.objects.get(pk=payer.wallet_id).spendable)
-    user = ApiUser.objects.select_related("wallet").get(pk=payer.pk)
-    return InsufficientCredits(
-        user.wallet.spendable,
-        is_quota=user.has_quota,
-        is_closed=user.deleted_at is not None or not user.is_enabled,
-    )
 
 
 def refund(message: Message, *, reason: str) -> Decimal:
@@ -369,7 +102,7 @@ def take_back(account: Account, credits: Decimal, *, by: User | None, reason: st
     if credits <= 0:
         raise ValueError("What is taken back is above zero.")
     with transaction.atomic():
-        moved = _move(account.wallet_id, -credits, from_reserve=True)
+        moved = purses.move(account.wallet_id, -credits, from_reserve=True)
         if moved is None:
             raise InsufficientCredits(Wallet.objects.get(pk=account.wallet_id).credits)
         _enter(moved, kind=Kind.CORRECTION, account_id=account.pk, by=by, reason=reason)
@@ -518,15 +251,15 @@ def _locked(api_user_id: int) -> ApiUser:
     )
 
 
-def _moved(wallet_id: int, credits: Decimal) -> _Moved:
-    moved = _move(wallet_id, credits)
+def _moved(wallet_id: int, credits: Decimal) -> Moved:
+    moved = purses.move(wallet_id, credits)
     if moved is None:
         raise InsufficientCredits(Wallet.objects.get(pk=wallet_id).spendable)
     return moved
 
 
 def _enter(
-    moved: _Moved,
+    moved: Moved,
     *,
     kind: LedgerEntry.Kind,
     account_id: int,
@@ -552,37 +285,9 @@ def _enter(
 
 
 def _alert_crossings(
-    *movements: _Moved,
+    *movements: Moved,
     at: datetime,
-    silent_for: Alert | None = None,
     except_user: ApiUser | None = None,
 ) -> None:
     """Store an alert for each whose level these movements passed downward, in their order."""
-    _tell(
-        _fall(moved, at=at, silent_for=silent_for, except_user=except_user) for moved in movements
-    )
-
-
-def _fall(
-    moved: _Moved,
-    *,
-    at: datetime,
-    silent_for: Alert | None = None,
-    except_user: ApiUser | None = None,
-) -> Fall | None:
-    """Return how far a movement took a purse down, where that may be of interest to anybody."""
-    if moved.highest_threshold is None or moved.spendable > moved.highest_threshold:
-        return None
-    return Fall(
-        wallet_id=moved.wallet_id,
-        before=spendable(moved.before, reserve=moved.reserve),
-        after=moved.spendable,
-        at=at,
-        silent_for=silent_for,
-        except_user=except_user,
-    )
-
-
-def _tell(falls: Iterable[Fall | None]) -> None:
-    if told := [fall for fall in falls if fall is not None]:
-        Alert.objects.of_falls(told)
+    purses.tell(purses.fall(moved, at=at, except_user=except_user) for moved in movements)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import bulk, idempotency, ledger, orders, pace, price_list
+from sms_accounts import bulk, debits, idempotency, ledger, orders, pace, price_list
 from sms_accounts.group_commit import Group, Outbox
 from sms_accounts.models import ApiUser, Message, State, Submission
 from sms_accounts.orders import Order, Priced
@@ -116,7 +116,7 @@ def _receipt_of_before(order: Order, now: datetime) -> Receipt | None:
             .values_list("pk", flat=True)
         ),
         invalid=tuple(found.invalid),
-        credits_left=ledger.balance_after(submission),
+        credits_left=debits.balance_after(submission),
     )
 
 
@@ -182,7 +182,7 @@ class _Round:
         with bulk.together():
             ids = _SUBMISSIONS.next_ids(len(self._priced))
             message_ids = _MESSAGES.next_ids(sum(len(one.quote.credits) for one in self._priced))
-            payers = ledger.lock_payers({user.pk for user in self._users()})
+            payers = debits.lock_payers({user.pk for user in self._users()})
             self._ids, self._payers, free = ids(), payers(), iter(message_ids())
         self._ids_of_messages = [
             tuple(next(free) for _number in one.quote.credits) for one in self._priced
@@ -278,9 +278,9 @@ class _Round:
         places = sorted(self._going_on)
         bills = [self._bill(place) for place in places]
         refused = []
-        outcomes = ledger.debit_each(bills, self._payers, along=along)
+        outcomes = debits.debit_each(bills, self._payers, along=along)
         for place, outcome in zip(places, outcomes, strict=True):
-            if isinstance(outcome, ledger.Paid):
+            if isinstance(outcome, debits.Paid):
                 self._outcomes[place] = Receipt(
                     submission_id=self._ids[place],
                     message_ids=self._ids_of_messages[place],
@@ -292,9 +292,9 @@ class _Round:
                 refused.append(place)
         return refused
 
-    def _bill(self, place: int) -> ledger.Bill:
+    def _bill(self, place: int) -> debits.Bill:
         one = self._priced[place]
-        return ledger.Bill(
+        return debits.Bill(
             payer=one.order.api_user or one.order.account,
             credits=one.quote.total,
             account_id=one.order.account.pk,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import accounts, api_users, ledger, limits, orders, submission
+from sms_accounts import accounts, api_users, debits, ledger, limits, orders, submission
 from sms_accounts.models import (
     Account,
     Alert,
@@ -115,9 +115,9 @@ def make_order(
     )
 
 
-def debit(payer: ApiUser | Account, credits: Decimal, *, submission: Submission) -> ledger.Paid:
+def debit(payer: ApiUser | Account, credits: Decimal, *, submission: Submission) -> debits.Paid:
     """Pay for a stored submission; raises InsufficientCredits."""
-    bill = ledger.Bill(
+    bill = debits.Bill(
         payer=payer,
         credits=credits,
         account_id=submission.account_id,
@@ -126,7 +126,7 @@ def debit(payer: ApiUser | Account, credits: Decimal, *, submission: Submission)
     )
     users = [payer.pk] if isinstance(payer, ApiUser) else []
     with transaction.atomic():
-        [outcome] = ledger.debit_each([bill], ledger.lock_payers(users)())
+        [outcome] = debits.debit_each([bill], debits.lock_payers(users)())
     if isinstance(outcome, ledger.InsufficientCredits):
         raise outcome
     return outcome

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from sms_accounts import api_users, callers, ledger
+from sms_accounts import api_users, callers, debits, ledger
 from sms_accounts.models import Account, ApiUser, Sender
 from tests.factories import make_account, make_api_user
 from tests.sign_ins import remembered
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def revisions(user: ApiUser) -> tuple[int, int]:
     """Those that the database has now, as a submission asks for them."""
-    return ledger.lock_payers([user.pk])()[user.pk].revisions
+    return debits.lock_payers([user.pk])()[user.pk].revisions
 
 
 def in_sql(statement: str) -> None:

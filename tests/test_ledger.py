@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from sms_accounts import accounts, alerts, api_users, books, ledger, submission
+from sms_accounts import accounts, alerts, api_users, books, debits, ledger, submission
 from sms_accounts.models import Account, Activity, Alert, LedgerEntry, Wallet
 from tests.alerted import SMS, make_alerted
 from tests.factories import (
@@ -31,14 +31,14 @@ class TestDebit:
 
         paid = debit(user, Decimal("2.50"), submission=make_submission(user))
 
-        assert paid == ledger.Paid(user.account.wallet_id, Decimal("7.50"))
+        assert paid == debits.Paid(user.account.wallet_id, Decimal("7.50"))
 
     def test_takes_the_price_from_the_quota_where_there_is_one(self):
         user = make_api_user(account=make_account(credits=10), quota=4)
 
         paid = debit(user, Decimal(1), submission=make_submission(user))
 
-        assert paid == ledger.Paid(user.quota_wallet_id, Decimal(3))
+        assert paid == debits.Paid(user.quota_wallet_id, Decimal(3))
         assert credits_of(user.account.wallet_id) == 6
 
     def test_refuses_more_than_the_purse_holds(self):

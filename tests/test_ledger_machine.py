@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F
 from hypothesis import Phase, settings
 
-from sms_accounts import ledger
+from sms_accounts import debits, ledger, purses
 from sms_accounts.models import Wallet
 from tests.ledger_machine import Cast, run
 from tests.sizes import in_full
@@ -47,12 +47,12 @@ def alerts_below_the_threshold_only(patch):
 
 
 def charges_the_purse_that_was_read_before(patch):
-    patch.setattr(ledger, "_wallet_that_pays", lambda payer, _payers: payer.wallet_id)
+    patch.setattr(debits, "_wallet_that_pays", lambda payer, _payers: payer.wallet_id)
 
 
 def refunds_to_the_account_always(patch):
     def refund(message, *, reason):
-        moved = ledger._move(message.account.wallet_id, message.credits)
+        moved = purses.move(message.account.wallet_id, message.credits)
         enter(moved, message, reason)
 
     def enter(moved, message, reason):
@@ -93,7 +93,7 @@ def gives_a_quota_without_taking_it_from_the_account(patch):
 
 
 def lets_everybody_spend_the_reserve(patch):
-    patch.setattr(ledger, "_least", lambda *_given, **_named: "0")
+    patch.setattr(purses, "_least", lambda *_given, **_named: "0")
 
 
 class TestMachine:
