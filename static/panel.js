@@ -93,7 +93,8 @@ function load(source, method, address) {
 }
 
 function postThroughHtmx(form, address) {
-  if (form.method !== "post") return;
+  // Not form.method: a field of that name would stand in its place.
+  if (form.getAttribute("method") !== "post") return;
   form.setAttribute("hx-post", form.getAttribute("action") || address);
   form.setAttribute("hx-target", "#dialog-content");
   form.setAttribute("hx-swap", "innerHTML");
@@ -174,7 +175,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-dialog]");
   if (!form) return;
   event.preventDefault();
-  load(form, form.method, form.getAttribute("action") || location.href);
+  load(form, form.getAttribute("method") || "get", form.getAttribute("action") || location.href);
 });
 
 // Buttons with data-busy say so and cannot be pressed again while their form is on its way.

@@ -67,7 +67,7 @@ def events_for(url: str, message: Message) -> None:
 def test_each_event_gets_its_2xx_or_uses_its_schedule(monkeypatch):
     # The deadline is that of every call, made short, and failing ones are not one at a time:
     # else a thousand silent calls would take hours.
-    monkeypatch.setattr(callbacks, "TIMEOUT", timedelta(seconds=0.25))
+    monkeypatch.setattr(callbacks, "TIMEOUT", timedelta(seconds=0.5))
     monkeypatch.setattr(callback_lines.Line, "at_once", 16)
     monkeypatch.setattr(callback_lines, "OF_TROUBLED", 100)
     monkeypatch.setattr(callback_lines, "OF_UNPROVEN", 120)

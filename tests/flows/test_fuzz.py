@@ -20,7 +20,7 @@ from tests.sizes import in_full_on
 
 pytestmark = pytest.mark.whole_program
 
-REQUESTS = in_full_on("sqlite", 20_000, otherwise=3_000)
+REQUESTS = in_full_on("sqlite", 20_000, otherwise=3_200)
 AT_ONCE = 8
 SEED = int(os.environ.get("FUZZ_SEED", "20261124"))
 
