@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import takewhile
 
 from django.db import transaction
 from django.db.models import F, Value
@@ -101,7 +102,8 @@ def _count_batch(now: datetime) -> int:
         .order_by("pk")
         .values_list("pk", "wallet_id", "kind", "credits", "created_at")[:BATCH]
     )
-    settled = [entry for entry in entries if entry[4] < now - SETTLED]
+    # Up to the first that is too young: the mark must not pass it.
+    settled = list(takewhile(lambda entry: not _is_young(entry[4], now), entries))
     if not settled:
         return 0
     oldest = _day(now) - timedelta(days=DAYS)
@@ -114,6 +116,11 @@ def _count_batch(now: datetime) -> int:
     mark.entry_id = settled[-1][0]
     mark.save(update_fields=["entry_id"])
     return len(settled)
+
+
+def _is_young(at: datetime, now: datetime) -> bool:
+    # What comes from the future was stored before a clock was put back.
+    return now - SETTLED < at <= now
 
 
 def _add(wallet_id: int, day: date, credits: Decimal, *, oldest: date) -> None:

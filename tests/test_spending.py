@@ -104,6 +104,21 @@ class TestCount:
         time_machine.move_to(MONDAY + spending.SETTLED + timedelta(seconds=1), tick=False)
         assert spending.count() > 0
 
+    def test_passes_no_entry_that_is_too_young_for_one_that_is_not(self, time_machine):
+        time_machine.move_to(MONDAY, tick=False)
+        user = make_api_user(quota=10)
+        submission.submit(make_order(user))
+        time_machine.move_to(MONDAY - timedelta(seconds=5), tick=False)
+        # Stored later, but by a transaction that began before.
+        submission.submit(make_order(user))
+
+        time_machine.move_to(MONDAY + spending.SETTLED - timedelta(seconds=2), tick=False)
+        spending.count()
+        time_machine.move_to(MONDAY + timedelta(minutes=1), tick=False)
+        spending.count()
+
+        assert DaySpent.objects.get(wallet=user.quota_wallet_id).credits == 2
+
     def test_goes_on_in_batches(self, time_machine, monkeypatch):
         monkeypatch.setattr(spending, "BATCH", 2)
         user = make_api_user()
