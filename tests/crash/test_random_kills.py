@@ -66,7 +66,7 @@ TOLD_WITHIN = 180
 # The roles that hand messages over, and how long the carrier hangs before one of them, or the
 # carrier, is killed. What began so long before that was surely written to it.
 HANDING_OVER = ("worker", "second worker")
-HANGS, SURELY_WRITTEN = 0.8, 0.5
+HANGS, SURELY_WRITTEN = 1.2, 1.0
 # How long the carrier lives at least before it dies for a worker.
 CARRIER_LIVES = 60
 # Later than this no first hand-over reaches the carrier: it hung, or had to start again.
