@@ -44,8 +44,8 @@ def is_fresh() -> bool:
 def keep_fresh() -> None:
     """Read the rates anew before they are too old: for a thread that may wait for them."""
     if _remembered is None or _remembered.until < time.monotonic() + _AHEAD.total_seconds():
-        forget()
-        _present()
+        # The ones of before stay until these are there: others use them meanwhile.
+        _read()
 
 
 def forget() -> None:
@@ -55,14 +55,19 @@ def forget() -> None:
 
 
 def _present() -> _List:
-    # Two who find it too old at once read it both, and either is right.
-    global _remembered
     rates = _remembered
     if rates is None or rates.until < time.monotonic():
-        by_prefix = dict(Rate.objects.values_list("prefix", "credits"))
-        rates = _remembered = _List(
-            by_prefix=by_prefix,
-            longest=max(map(len, by_prefix), default=0),
-            until=time.monotonic() + REMEMBERED_FOR.total_seconds(),
-        )
+        return _read()
+    return rates
+
+
+def _read() -> _List:
+    # Two who find them too old at once read them both, and either is right.
+    global _remembered
+    by_prefix = dict(Rate.objects.values_list("prefix", "credits"))
+    _remembered = rates = _List(
+        by_prefix=by_prefix,
+        longest=max(map(len, by_prefix), default=0),
+        until=time.monotonic() + REMEMBERED_FOR.total_seconds(),
+    )
     return rates

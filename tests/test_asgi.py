@@ -293,3 +293,10 @@ class TestChangesMeanwhile:
             assert web.send(user).startswith("OK")
         with by_memory(web, calls=1):
             assert web.send(user).startswith("OK")
+
+    def test_rates_that_grow_old_in_mid_call_are_asked_for_by_django(self, web, user, monkeypatch):
+        price_list.forget()
+        monkeypatch.setattr(price_list, "is_fresh", lambda: True)
+
+        with by_memory(web, calls=0):
+            assert web.send(user).startswith("OK")

@@ -7,6 +7,7 @@ what that was judged by.
 
 import asyncio
 
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import InterfaceError, OperationalError
 
 from sms_accounts import address_uses, credentials, orders, price_list, submission
@@ -79,5 +80,6 @@ def _judged(said: Said, address: Address) -> tuple[ApiUser, orders.Priced] | Non
     try:
         order = order_of(said, understood(said), user, address, judged_by=signed_in.caller)
         return user, orders.priced(order)
-    except (NotSent, orders.Refused):
+    except (NotSent, orders.Refused, SynchronousOnlyOperation):
+        # The last: the rates have grown too old since, and an event loop waits for no query.
         return None
