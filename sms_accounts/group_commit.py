@@ -99,33 +99,30 @@ class Group(Generic[Item, Outcome]):
         with self._lock:
             together = self._queue[:MOST_AT_ONCE]
             del self._queue[:MOST_AT_ONCE]
-        try:
-            self._store_together(together)
-        finally:
-            for one in together:
-                one.done()
-            with self._lock:
-                self._is_storing = bool(self._queue)
-        return self._is_storing
+        self._store_together(together)
+        for one in together:
+            one.done()
+        with self._lock:
+            self._is_storing = has_more = bool(self._queue)
+        # Not what stands there now: whoever came since stores on his own.
+        return has_more
 
     def _store_together(self, together: Sequence[_Waiting[Item, Outcome]]) -> None:
+        """Store items, and keep what came of each; whoever brought it raises what was raised."""
         try:
             outcomes = self._store([one.item for one in together])
         except (OperationalError, InterfaceError) as away:
             close_old_connections()
             for one in together:
                 one.fail(away)
-        except Exception as failure:  # noqa: BLE001  # raised by whoever brought the item
-            if len(together) == 1:
-                together[0].fail(failure)
+        except BaseException as failure:  # noqa: BLE001  # all who wait are told of it
+            if len(together) == 1 or not isinstance(failure, Exception):
+                for one in together:
+                    one.fail(failure)
                 return
             # What is wrong with one of them is not to be the trouble of the others.
             for one in together:
                 self._store_together([one])
-        except BaseException as ending:
-            for one in together:
-                one.fail(ending)
-            raise
         else:
             for one, outcome in zip(together, outcomes, strict=True):
                 one.end(outcome)

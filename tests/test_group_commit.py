@@ -120,3 +120,29 @@ def test_coroutines_wait_without_a_thread_of_their_own(store):
     assert asyncio.run(bring_all()) == [f"stored {item}" for item in range(20, 70)]
     assert set(store.threads) == {"group-commit_0"}
     assert len(store.batches) < 50
+
+
+def test_who_comes_when_all_is_stored_does_not_meet_another_who_stores(store, monkeypatch):
+    """The last look at the queue and the next who comes are put one upon the other."""
+    store.may_go_on.set()
+    group = Group(store)
+    began: list[int] = []
+    inner = group._lock
+
+    class Lock:
+        def __enter__(self):
+            return inner.__enter__()
+
+        def __exit__(self, *given):
+            inner.__exit__(*given)
+            # Right after the one who stored alone has found the queue empty.
+            if not group._is_storing and not began:
+                began.append(1)
+                group._is_storing = True
+
+    started: list[object] = []
+    monkeypatch.setattr(group, "_lock", Lock())
+    monkeypatch.setattr(group._thread, "submit", started.append)
+
+    assert group.take(1) == "stored 1"
+    assert started == []
