@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote_from_bytes
 
+import structlog
 from a2wsgi import WSGIMiddleware
 
 from panel.wsgi import application as pages
@@ -15,6 +16,8 @@ from django.conf import settings
 
 from sms_accounts.endpoints.http2sms_at_once import AtOnce, Response
 from sms_accounts.http2sms import PATH, SHORT_PATH
+
+log = structlog.get_logger(__name__)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -59,13 +62,19 @@ class Application:
             return None
         if self._at_once is None:
             self._at_once = AtOnce()
-        return await self._at_once.answer(
-            query=scope["query_string"],
-            form=form,
-            authorization=named.get(b"authorization", b"").decode("latin-1"),
-            peer=scope["client"][0] if scope.get("client") else "",
-            forwarded_for=named.get(b"x-forwarded-for", b"").decode("latin-1"),
-        )
+        try:
+            return await self._at_once.answer(
+                query=scope["query_string"],
+                form=form,
+                authorization=named.get(b"authorization", b"").decode("latin-1"),
+                peer=scope["client"][0] if scope.get("client") else "",
+                forwarded_for=named.get(b"x-forwarded-for", b"").decode("latin-1"),
+            )
+        except Exception:
+            # Not by the web server: it would write down what a database quotes. Nor is it tried
+            # by Django: nobody knows what has been stored.
+            log.exception("http2sms_failed")
+            return 500, {"Content-Type": "text/plain; charset=utf-8"}, b"Server error\n"
 
     async def _ask_django(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"].isascii():

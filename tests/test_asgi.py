@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import DataError, OperationalError, connections
 
 from panel.asgi import Application
 from sms_accounts import api_users, ledger, price_list, submission
@@ -195,6 +195,22 @@ class TestByMemory:
 
         assert (status, named["retry-after"]) == (503, "10")
         assert text.startswith("KO")
+
+    def test_says_500_where_the_program_is_at_fault_and_logs_it_as_we_log(
+        self, web, user, monkeypatch, caplog
+    ):
+        """Not as the web server does, which writes down what a database quotes of a text."""
+
+        def stumbles(_priced):
+            raise DataError("value out of range")
+
+        monkeypatch.setattr(submission._together, "_store", stumbles)
+
+        status, _headers, text = web.call(urlencode(words(user)).encode())
+
+        assert (status, text) == (500, "Server error\n")
+        [record] = [each for each in caplog.records if each.name == "panel.asgi"]
+        assert record.msg["event"] == "http2sms_failed"
 
 
 WRONG = {
