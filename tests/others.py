@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ def missing(what: str) -> NoReturn:
     reason = f"{what} `bash .ci/run packages environment others` installs it."
     if os.environ.get("PANEL_TEST_OTHERS") == "required":
         pytest.fail(reason)
+    # A person who has not installed them is told how; CI lets no test be left out here.
     pytest.skip(reason)
 
 
@@ -26,6 +28,15 @@ def program(name: str) -> str:
     # Daemons are not on the PATH of everybody.
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
     return shutil.which(name, path=path) or missing(f"There is no program {name}.")
+
+
+def php() -> str:
+    """Return the path of PHP, once it has SQLite."""
+    found = program("php")
+    modules = subprocess.run([found, "-m"], capture_output=True, text=True, check=True).stdout
+    if "sqlite3" not in modules.split():
+        missing("PHP has no SQLite.")
+    return found
 
 
 def node() -> str:

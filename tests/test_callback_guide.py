@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -15,13 +14,13 @@ from django.conf import settings as django_settings
 
 from sms_accounts import callback_secrets, callbacks
 from sms_accounts.models import ApiUser, Callback
+from tests import others
 from tests.factories import make_api_user, make_callback, make_message
 from tests.simulator_rig import unused_port, wait_until
 
 pytestmark = pytest.mark.django_db
 
 GUIDE = Path(django_settings.BASE_DIR) / "docs" / "callbacks.md"
-PHP = shutil.which("php")
 
 
 def program(name: str) -> str:
@@ -31,17 +30,8 @@ def program(name: str) -> str:
 
 def command(name: str, port: int) -> list[str]:
     if name == "receiver.php":
-        return [PHP or "php", "-S", f"127.0.0.1:{port}", name]
+        return [others.php(), "-S", f"127.0.0.1:{port}", name]
     return [sys.executable, "-I", name, str(port)]
-
-
-LANGUAGES = [
-    pytest.param(
-        "receiver.php",
-        marks=pytest.mark.skipif(not PHP, reason="PHP with SQLite is not installed"),
-    ),
-    "receiver.py",
-]
 
 
 @pytest.fixture(autouse=True)
@@ -49,12 +39,11 @@ def trusted(settings):
     settings.CALLBACK_TRUSTED_NETWORKS = [ip_network("127.0.0.0/8")]
 
 
-@pytest.fixture(params=LANGUAGES)
+@pytest.fixture(params=["receiver.php", "receiver.py"])
 def running(request, tmp_path):
     """A receiver that runs, its user, and what it has stored."""
-    if request.param == "receiver.php" and not has_sqlite():
-        pytest.skip("PHP has no SQLite here")
     port = unused_port()
+    started = command(request.param, port)
     user = make_api_user(callback=f"http://127.0.0.1:{port}/dlr?shop=%2f1")
     (tmp_path / request.param).write_text(program(request.param))
     database = tmp_path / "sms.sqlite3"
@@ -62,20 +51,13 @@ def running(request, tmp_path):
         "CALLBACK_SECRET": callback_secrets.renew(user, by=None),
         "CALLBACK_DATABASE": str(database),
     }
-    process = subprocess.Popen(
-        command(request.param, port), cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(started, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: is_open(port), reason="the receiver listens")
         yield user, lambda: stored(database)
     finally:
         process.kill()
         process.wait()
-
-
-def has_sqlite() -> bool:
-    modules = subprocess.run([PHP or "php", "-m"], capture_output=True, text=True, check=True)
-    return "sqlite3" in modules.stdout.lower().split()
 
 
 def is_open(port: int) -> bool:

@@ -130,6 +130,7 @@ def browser() -> Iterator[Browser]:
         missing = "No Chromium on PATH: install the package chromium to run the browser journeys."
         if os.environ.get("PANEL_TEST_BROWSER") == "required":
             pytest.fail(missing)
+        # A person without one is told how to get it; CI lets no journey be left out.
         pytest.skip(missing)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
