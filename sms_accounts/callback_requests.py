@@ -7,7 +7,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from sms_accounts import callback_secrets, codes, outbound
+from sms_accounts import callback_secrets, codes, outbound_urls
 from sms_accounts.models import ApiUser, Callback, MessageEvent
 
 POST = ApiUser.CallbackMethod.POST
@@ -52,7 +52,7 @@ def request_of(
             url=called, headers=(*content, *_headers(change, keys, at, payload=body)), body=body
         )
     called = url_with(url, change.values)
-    payload = outbound.query_sent(called).encode()
+    payload = outbound_urls.query_sent(called).encode()
     return Request(url=called, headers=_headers(change, keys, at, payload=payload))
 
 

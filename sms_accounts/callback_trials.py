@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.core.cache import cache
 from django.utils import timezone
 
-from sms_accounts import callback_requests, callback_secrets, callbacks, outbound
+from sms_accounts import callback_requests, callback_secrets, callbacks, outbound, outbound_urls
 from sms_accounts.models import ApiUser
 
 # A person waits for it.
@@ -48,7 +48,7 @@ def tried(user: ApiUser, url: str, *, method: str) -> Trial:
     )
     try:
         answer = callbacks.send(request, timeout=TIMEOUT)
-    except outbound.NotAllowed as refused:
+    except outbound_urls.NotAllowed as refused:
         return Trial(request=_shown_request(request), problem=refused.refusal.value)
     except outbound.CallFailed as failed:
         return Trial(request=_shown_request(request), problem=failed.reason.value)

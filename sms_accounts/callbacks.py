@@ -21,6 +21,7 @@ from sms_accounts import (
     callback_requests,
     callback_secrets,
     outbound,
+    outbound_urls,
 )
 from sms_accounts.callback_lines import PLACES, SLOW, Lines, Standing
 from sms_accounts.models import (
@@ -188,7 +189,7 @@ def _call(order: _Order) -> _Outcome:
     )
     try:
         answer = send(request)
-    except outbound.NotAllowed as refused:
+    except outbound_urls.NotAllowed as refused:
         return _Outcome(at=at, problem=refused.refusal.value, is_final=True)
     except outbound.CallFailed as failed:
         return _Outcome(at=at, duration=timezone.now() - at, problem=failed.reason.value)

@@ -7,7 +7,6 @@ stored, then the carrier is spoken to, then what it answered is recorded, and th
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,7 +15,8 @@ from django.db import OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from sms_accounts import carriers, gsm, reports, settling, unresolved
+from sms_accounts import carriers, reports, settling, unresolved
+from sms_accounts.handover import Answer, Errand, hand_over
 from sms_accounts.models import Attempt, Message, MessageEvent, State
 
 log = structlog.get_logger(__name__)
@@ -41,32 +41,6 @@ WAITS = tuple(
 Outcome = Attempt.Outcome
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Answer:
-    """What came of handing one part to the carrier."""
-
-    attempt: Attempt
-    outcome: Attempt.Outcome
-    carrier_message_id: str = ""
-    ptt: int | None = None
-    code: str = ""
-    wait: timedelta | None = None
-    # Which exception of ours came in between, if one did.
-    fault: str = ""
-    at: datetime
-
-
-@dataclass(kw_only=True)
-class _Errand:
-    """A claimed message, and the attempts still to be made; the first is stored as begun."""
-
-    message: Message
-    attempts: list[Attempt]
-    answers: list[_Answer] = field(default_factory=list)
-    # What its parts say, once the first of them was handed over.
-    texts: list[str] = field(default_factory=list)
-
-
 def deliver_due(*, most: int | None = None) -> int:
     """Hand all messages that are due to the carrier, or the first `most`; return how many.
 
@@ -77,15 +51,15 @@ def deliver_due(*, most: int | None = None) -> int:
     queue_scheduled()
     carrier = carriers.get(settings.CARRIER)
     claimed = 0
-    under_way: dict[Future[_Answer | None], _Errand] = {}
+    under_way: dict[Future[Answer | None], Errand] = {}
     with ThreadPoolExecutor(WINDOW) as pool:
         while True:
             while len(under_way) <= WINDOW - GROUP:
                 size = GROUP if most is None else min(GROUP, most - claimed)
                 group = _claim(carrier.name, size) if size else []
                 for message, attempts in group:
-                    errand = _Errand(message=message, attempts=attempts)
-                    under_way[pool.submit(_hand_over, carrier, errand)] = errand
+                    errand = Errand(message=message, attempts=attempts)
+                    under_way[pool.submit(hand_over, carrier, errand)] = errand
                 claimed += len(group)
                 if len(group) < GROUP:
                     break
@@ -95,10 +69,10 @@ def deliver_due(*, most: int | None = None) -> int:
             for job in ended:
                 errand = under_way.pop(job)
                 if _goes_on(errand, job):
-                    under_way[pool.submit(_hand_over, carrier, errand)] = errand
+                    under_way[pool.submit(hand_over, carrier, errand)] = errand
 
 
-def _goes_on(errand: _Errand, job: Future[_Answer | None]) -> bool:
+def _goes_on(errand: Errand, job: Future[Answer | None]) -> bool:
     """Begin the next part of a message, or record how handing it over ended; return which."""
     message = errand.message
     try:
@@ -122,7 +96,7 @@ def _goes_on(errand: _Errand, job: Future[_Answer | None]) -> bool:
     return False
 
 
-def _begin_next(errand: _Errand) -> bool:
+def _begin_next(errand: Errand) -> bool:
     """Store that the next part is being handed over, unless there is none or the claim ends.
 
     Nobody else touches the message for as long as the claim lasts. What was answered so far is
@@ -226,86 +200,9 @@ def _may_be_on_air(attempt: Attempt) -> bool:
     return attempt.outcome == Outcome.NO_ANSWER
 
 
-def _hand_over(carrier: carriers.Carrier, errand: _Errand) -> _Answer | None:
-    """Submit the next part of a message, or return None where all are away already.
-
-    Runs in a thread of its own and therefore never touches the database.
-    """
-    if not errand.attempts:
-        return None
-    attempt = errand.attempts[0]
-    try:
-        submit = _submit_of(errand, attempt)
-    except Exception as fault:
-        # Logged and counted; nothing was sent.
-        log.exception("not_handed_over", message=errand.message.pk)
-        return _Answer(
-            attempt=attempt,
-            outcome=Outcome.NOT_SENT,
-            fault=type(fault).__name__,
-            at=timezone.now(),
-        )
-    return _submit(carrier, submit, attempt)
-
-
-def _submit_of(errand: _Errand, attempt: Attempt) -> carriers.Submit:
-    message, submission = errand.message, errand.message.submission
-    coding = _coding(submission.coding)
-    errand.texts = errand.texts or gsm.split(submission.text, coding=coding)
-    return carriers.Submit(
-        reference=attempt.reference,
-        msisdn=message.msisdn,
-        sender=submission.sender,
-        text=errand.texts[attempt.part - 1],
-        coding=coding,
-        part=attempt.part,
-        parts=submission.parts,
-        concat_reference=message.pk % 256,
-        message_class=submission.message_class,
-    )
-
-
-def _coding(stored: str) -> gsm.Coding:
-    return "ucs2" if stored == "ucs2" else "gsm7"
-
-
-def _submit(carrier: carriers.Carrier, submit: carriers.Submit, attempt: Attempt) -> _Answer:
-    try:
-        carrier_message_id = carrier.submit(submit)
-    except carriers.Rejected as refused:
-        return _Answer(
-            attempt=attempt,
-            outcome=Outcome.REJECTED,
-            ptt=refused.ptt,
-            code=refused.code,
-            at=timezone.now(),
-        )
-    except carriers.TryLater as later:
-        return _Answer(
-            attempt=attempt, outcome=Outcome.TRY_LATER, wait=later.wait, at=timezone.now()
-        )
-    except carriers.OutcomeUnknown:
-        return _Answer(attempt=attempt, outcome=Outcome.UNANSWERED, at=timezone.now())
-    except Exception as fault:
-        # Logged and counted; it may have come after the first byte was written.
-        log.exception("submit_failed", attempt=attempt.pk)
-        return _Answer(
-            attempt=attempt,
-            outcome=Outcome.UNANSWERED,
-            fault=type(fault).__name__,
-            at=timezone.now(),
-        )
-    return _Answer(
-        attempt=attempt,
-        outcome=Outcome.TAKEN,
-        carrier_message_id=carrier_message_id,
-        at=timezone.now(),
-    )
-
-
 @transaction.atomic
 def _record_answers(
-    message_id: int, answers: Sequence[_Answer], *, claimed_until: datetime | None = None
+    message_id: int, answers: Sequence[Answer], *, claimed_until: datetime | None = None
 ) -> None:
     """Store what the carrier answered, and what follows for the message.
 
@@ -345,7 +242,7 @@ def _record_answers(
         _leave_open(message, fault)
 
 
-def _without_word(answers: Sequence[_Answer]) -> bool:
+def _without_word(answers: Sequence[Answer]) -> bool:
     """Tell whether neither answer nor report had come for one of the parts answered now."""
     answered = [a.attempt.pk for a in answers if a.outcome != Outcome.UNANSWERED]
     return Attempt.objects.filter(
@@ -361,7 +258,7 @@ def _leave_open(message: Message, fault: str) -> None:
     unresolved.leave_open(message, why, is_fault=bool(fault))
 
 
-def _record_answer(answer: _Answer) -> None:
+def _record_answer(answer: Answer) -> None:
     if answer.outcome == Outcome.UNANSWERED:
         return
     attempts = Attempt.objects.filter(pk=answer.attempt.pk)
@@ -383,7 +280,7 @@ def _record_answer(answer: _Answer) -> None:
         )
 
 
-def _put_back(message: Message, later: _Answer) -> None:
+def _put_back(message: Message, later: Answer) -> None:
     wait = max(later.wait or timedelta(0), WAITS[message.tries])
     if message.advance(State.QUEUED, since=later.at, cause="The carrier asked to try later"):
         Message.objects.filter(pk=message.pk).update(
@@ -391,7 +288,7 @@ def _put_back(message: Message, later: _Answer) -> None:
         )
 
 
-def _give_up(message: Message, later: _Answer) -> None:
+def _give_up(message: Message, later: Answer) -> None:
     """Treat what the carrier would not take, after the last try, as refused by it."""
     Attempt.objects.filter(
         Q(pk=later.attempt.pk, outcome=Outcome.TRY_LATER) | Q(outcome=Outcome.NOT_SENT),

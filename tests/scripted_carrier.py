@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from django.utils import timezone
 
-from sms_accounts import carriers, delivery, reports
+from sms_accounts import carriers, delivery, handover, reports
 from sms_accounts.carriers import Dlr, MalformedDlr, Submit
 from sms_accounts.models import Attempt, Message
 
@@ -102,8 +102,8 @@ def reported(message: Message, state: str = "delivered", *, part: int = 1, **giv
     reports.record_dlrs()
 
 
-def taken(attempt: Attempt, *, carrier_id: str = "A1") -> delivery._Answer:
-    return delivery._Answer(
+def taken(attempt: Attempt, *, carrier_id: str = "A1") -> handover.Answer:
+    return handover.Answer(
         attempt=attempt,
         outcome=Attempt.Outcome.TAKEN,
         carrier_message_id=carrier_id,
@@ -111,8 +111,8 @@ def taken(attempt: Attempt, *, carrier_id: str = "A1") -> delivery._Answer:
     )
 
 
-def refused(attempt: Attempt) -> delivery._Answer:
-    return delivery._Answer(
+def refused(attempt: Attempt) -> handover.Answer:
+    return handover.Answer(
         attempt=attempt,
         outcome=Attempt.Outcome.REJECTED,
         ptt=20,

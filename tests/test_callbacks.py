@@ -10,7 +10,13 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sms_accounts import api_users, callback_lines, callback_requests, callbacks, outbound
+from sms_accounts import (
+    api_users,
+    callback_lines,
+    callback_requests,
+    callbacks,
+    outbound_urls,
+)
 from sms_accounts.models import Account, Callback, CallbackAttempt, CallbackEndpoint
 from tests.factories import make_account, make_api_user, make_callback, make_message
 from tests.plans import plan_of
@@ -366,8 +372,8 @@ class TestNewUrl:
         assert not Callback.objects.filter(done_at=None, given_up_at=None).exists()
 
     def test_of_two_thousand_characters_is_called_with_its_values(self, receiver, settings):
-        long = f"{receiver.url}?own={'x' * (outbound.LONGEST_URL - len(receiver.url) - 5)}"
-        outbound.check_url(long, trusted=settings.CALLBACK_TRUSTED_NETWORKS)
+        long = f"{receiver.url}?own={'x' * (outbound_urls.LONGEST_URL - len(receiver.url) - 5)}"
+        outbound_urls.check_url(long, trusted=settings.CALLBACK_TRUSTED_NETWORKS)
         make_callback(long, message=make_message())
 
         callbacks.call_due()

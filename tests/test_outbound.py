@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sms_accounts import outbound
-from sms_accounts.outbound import CallFailed, Failure, NotAllowed, Refusal, get, post, query_sent
+from sms_accounts.outbound import CallFailed, Failure, get, post
+from sms_accounts.outbound_urls import NotAllowed, Refusal, query_sent
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

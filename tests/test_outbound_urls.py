@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sms_accounts.outbound import NotAllowed, Refusal, check_url
+from sms_accounts.outbound_urls import NotAllowed, Refusal, check_url
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 

@@ -10,7 +10,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 
-from sms_accounts.outbound import CallFailed, NotAllowed, get
+from sms_accounts.outbound import CallFailed, get
+from sms_accounts.outbound_urls import NotAllowed
 from sms_accounts.special_addresses import is_public
 from tests.sizes import in_full
 

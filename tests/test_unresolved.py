@@ -8,7 +8,7 @@ import time_machine
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import carriers, delivery, settling, unresolved, validity
+from sms_accounts import carriers, delivery, handover, settling, unresolved, validity
 from sms_accounts.carriers import OutcomeUnknown, Rejected, TryLater
 from sms_accounts.models import Account, Activity, Attempt, Message, State
 from tests.factories import (
@@ -232,7 +232,7 @@ class TestResend:
         clock.shift(unresolved.WAIT)
         unresolved.decide_due()
         [(other, again)] = delivery._claim(carrier.name, 1)
-        busy = delivery._Answer(
+        busy = handover.Answer(
             attempt=attempts[0], outcome=Attempt.Outcome.TRY_LATER, at=timezone.now()
         )
 

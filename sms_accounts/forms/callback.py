@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils.translation import gettext, gettext_lazy
 
-from sms_accounts import outbound
+from sms_accounts import outbound_urls
 from sms_accounts.forms.layout import laid_out
 from sms_accounts.models import ApiUser
 
@@ -68,8 +68,8 @@ class CallbackForm(forms.Form):
         if not url:
             return ""
         try:
-            outbound.check_url(url, trusted=settings.CALLBACK_TRUSTED_NETWORKS)
-        except outbound.NotAllowed as refused:
+            outbound_urls.check_url(url, trusted=settings.CALLBACK_TRUSTED_NETWORKS)
+        except outbound_urls.NotAllowed as refused:
             # `outbound` knows no Django; its sentences are marked for translation by that name.
             raise forms.ValidationError(gettext(refused.refusal.value)) from None
         return url

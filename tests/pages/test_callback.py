@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from standardwebhooks import Webhook
 
-from sms_accounts import callback_trials, outbound
+from sms_accounts import callback_trials, outbound, outbound_urls
 from sms_accounts.models import Activity, ApiUser, Callback, CallbackSecret
 from tests.factories import make_api_user
 from tests.receiver import Receiver
@@ -153,7 +153,7 @@ class TestTest:
 
     def test_tells_nothing_of_a_name_that_leads_inside(self, browser, shop, monkeypatch):
         def refused(*given, **more):
-            raise outbound.NotAllowed(outbound.Refusal.ADDRESS)
+            raise outbound_urls.NotAllowed(outbound_urls.Refusal.ADDRESS)
 
         monkeypatch.setattr(outbound, "get", refused)
 

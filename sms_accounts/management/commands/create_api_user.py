@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import check_password
 from django.core.management.base import BaseCommand, CommandError
 
-from sms_accounts import api_users, ledger, limits, msisdn, outbound
+from sms_accounts import api_users, ledger, limits, msisdn, outbound_urls
 from sms_accounts.management.commands._answers import (
     all_or_nothing,
     answer,
@@ -106,8 +106,8 @@ class Command(BaseCommand):
 def _checked_callback(url: str | None) -> str | None:
     try:
         if url:
-            outbound.check_url(url, trusted=settings.CALLBACK_TRUSTED_NETWORKS)
-    except outbound.NotAllowed as refused:
+            outbound_urls.check_url(url, trusted=settings.CALLBACK_TRUSTED_NETWORKS)
+    except outbound_urls.NotAllowed as refused:
         raise CommandError(f"--callback: {refused}") from None
     return url
 

@@ -1,0 +1,117 @@
+"""Hands the parts of one message to a carrier, in a thread that never touches the database."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from django.utils import timezone
+
+from sms_accounts import carriers, gsm
+from sms_accounts.models import Attempt, Message
+
+log = structlog.get_logger(__name__)
+
+Outcome = Attempt.Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came of handing one part to the carrier."""
+
+    attempt: Attempt
+    outcome: Attempt.Outcome
+    carrier_message_id: str = ""
+    ptt: int | None = None
+    code: str = ""
+    wait: timedelta | None = None
+    # Which exception of ours came in between, if one did.
+    fault: str = ""
+    at: datetime
+
+
+@dataclass(kw_only=True)
+class Errand:
+    """A claimed message, and the attempts still to be made; the first is stored as begun."""
+
+    message: Message
+    attempts: list[Attempt]
+    answers: list[Answer] = field(default_factory=list)
+    # What its parts say, once the first of them was handed over.
+    texts: list[str] = field(default_factory=list)
+
+
+def hand_over(carrier: carriers.Carrier, errand: Errand) -> Answer | None:
+    """Submit the next part of a message, or return None where all are away already.
+
+    Runs in a thread of its own and therefore never touches the database.
+    """
+    if not errand.attempts:
+        return None
+    attempt = errand.attempts[0]
+    try:
+        submit = _submit_of(errand, attempt)
+    except Exception as fault:
+        # Logged and counted; nothing was sent.
+        log.exception("not_handed_over", message=errand.message.pk)
+        return Answer(
+            attempt=attempt,
+            outcome=Outcome.NOT_SENT,
+            fault=type(fault).__name__,
+            at=timezone.now(),
+        )
+    return _submit(carrier, submit, attempt)
+
+
+def _submit_of(errand: Errand, attempt: Attempt) -> carriers.Submit:
+    message, submission = errand.message, errand.message.submission
+    coding = _coding(submission.coding)
+    errand.texts = errand.texts or gsm.split(submission.text, coding=coding)
+    return carriers.Submit(
+        reference=attempt.reference,
+        msisdn=message.msisdn,
+        sender=submission.sender,
+        text=errand.texts[attempt.part - 1],
+        coding=coding,
+        part=attempt.part,
+        parts=submission.parts,
+        concat_reference=message.pk % 256,
+        message_class=submission.message_class,
+    )
+
+
+def _coding(stored: str) -> gsm.Coding:
+    return "ucs2" if stored == "ucs2" else "gsm7"
+
+
+def _submit(carrier: carriers.Carrier, submit: carriers.Submit, attempt: Attempt) -> Answer:
+    try:
+        carrier_message_id = carrier.submit(submit)
+    except carriers.Rejected as refused:
+        return Answer(
+            attempt=attempt,
+            outcome=Outcome.REJECTED,
+            ptt=refused.ptt,
+            code=refused.code,
+            at=timezone.now(),
+        )
+    except carriers.TryLater as later:
+        return Answer(
+            attempt=attempt, outcome=Outcome.TRY_LATER, wait=later.wait, at=timezone.now()
+        )
+    except carriers.OutcomeUnknown:
+        return Answer(attempt=attempt, outcome=Outcome.UNANSWERED, at=timezone.now())
+    except Exception as fault:
+        # Logged and counted; it may have come after the first byte was written.
+        log.exception("submit_failed", attempt=attempt.pk)
+        return Answer(
+            attempt=attempt,
+            outcome=Outcome.UNANSWERED,
+            fault=type(fault).__name__,
+            at=timezone.now(),
+        )
+    return Answer(
+        attempt=attempt,
+        outcome=Outcome.TAKEN,
+        carrier_message_id=carrier_message_id,
+        at=timezone.now(),
+    )
