@@ -13,7 +13,8 @@ from hypothesis import Phase, settings
 
 from sms_accounts import debits, ledger, purses
 from sms_accounts.models import Wallet
-from tests.ledger_machine import Cast, run
+from tests.ledger_cast import Cast
+from tests.ledger_machine import run
 from tests.sizes import in_full
 
 pytestmark = pytest.mark.django_db

@@ -1,4 +1,7 @@
-"""Rows that always fail, in each of the four queues: parked with a reason, out of the way."""
+"""Rows that always fail: messages, callbacks and notifications are parked, out of the way.
+
+Reports have theirs in test_poison_reports.py.
+"""
 
 from datetime import timedelta
 
@@ -16,22 +19,20 @@ from sms_accounts import (
     delivery,
     gsm,
     outbound,
-    reports,
     settling,
     unresolved,
 )
 from sms_accounts.models import (
     Account,
     Callback,
-    DlrPost,
-    DlrReport,
     Message,
     Notification,
     State,
 )
 from tests.alerted import EMAIL, SMS, make_alerted, notifications
 from tests.factories import make_account, make_api_user, make_long_message, make_message, make_user
-from tests.scripted_carrier import dlr, id_of, installed, post, reported
+from tests.poison import failing
+from tests.scripted_carrier import id_of, installed, reported
 from tests.traces import notes, outcomes, purse, refunds
 
 pytestmark = pytest.mark.django_db
@@ -53,17 +54,6 @@ def clock():
 @pytest.fixture
 def alice():
     return make_user("alice@example.com")
-
-
-def failing(function, *, when):
-    """The function as it is, but for arguments for which it always raises."""
-
-    def call(*args, **given):
-        if when(*args, **given):
-            raise ZeroDivisionError
-        return function(*args, **given)
-
-    return call
 
 
 def until_quiet(clock, work, *, every: timedelta, times: int = 8) -> list[int]:
@@ -241,121 +231,6 @@ class TestAbandoned:
         assert "The program stopped" in notes(good)[0]
         bad.refresh_from_db()
         assert bad.parked_because == "The program failed over it (ZeroDivisionError)"
-
-
-class TestDlrPost:
-    def test_that_cannot_be_read_is_parked_with_the_reason_until_staff_release_it(
-        self, carrier, alice, monkeypatch
-    ):
-        """The same bytes are read in the same way each time: once is enough."""
-        message = make_message()
-        delivery.deliver_due()
-        post(dlr("delivered", reference=message.attempts.get().reference))
-        with monkeypatch.context() as broken:
-            broken.setattr(carrier, "parse_dlrs", lambda body, headers: 1 / 0)
-            assert [reports.record_dlrs(), reports.record_dlrs()] == [1, 0]
-        bad = DlrPost.objects.get()
-        assert bad.problem == "Could not be read: ZeroDivisionError"
-
-        assert reports.release([bad.pk], by=alice) == 1
-        assert reports.record_dlrs() == 1
-
-        message.refresh_from_db()
-        assert message.state == State.DELIVERED
-        bad.refresh_from_db()
-        assert bad.problem == ""
-
-
-class TestDlrReport:
-    """A report over which the program fails whenever it is applied."""
-
-    @pytest.fixture
-    def bad(self, carrier):
-        bad = make_message()
-        delivery.deliver_due()
-        return bad
-
-    @pytest.fixture
-    def broken(self, bad, monkeypatch):
-        with monkeypatch.context() as broken:
-            settle = failing(settling.settle, when=lambda message, **given: message.pk == bad.pk)
-            broken.setattr(settling, "settle", settle)
-            yield broken
-
-    def test_is_tried_a_few_times_then_parked_with_the_reason(self, bad, broken):
-        tries = []
-        apply = reports.record_dlr
-
-        def counting(*given):
-            tries.append(given)
-            apply(*given)
-
-        broken.setattr(reports, "record_dlr", counting)
-        post(dlr("delivered", reference=bad.attempts.get().reference))
-
-        for _ in range(6):
-            reports.record_dlrs()
-
-        report = DlrReport.objects.get()
-        assert len(tries) == report.faults == reports.MOST_FAULTS
-        assert report.problem == "Could not be applied: ZeroDivisionError"
-        assert report.attempt is None
-        bad.refresh_from_db()
-        assert bad.state == State.ENROUTE
-
-    def test_does_not_slow_the_others(self, carrier, bad, broken):
-        good = make_message()
-        delivery.deliver_due()
-        post(
-            dlr("delivered", reference=bad.attempts.get().reference),
-            dlr("delivered", reference=good.attempts.get().reference),
-        )
-
-        reports.record_dlrs()
-
-        good.refresh_from_db()
-        assert good.state == State.DELIVERED
-
-    def test_is_applied_once_staff_release_it(self, bad, broken, alice):
-        post(dlr("delivered", reference=bad.attempts.get().reference))
-        for _ in range(4):
-            reports.record_dlrs()
-        broken.undo()
-        assert reports.record_dlrs() == 0
-
-        assert reports.release([DlrPost.objects.get().pk], by=alice) == 1
-        assert reports.record_dlrs() == 1
-
-        bad.refresh_from_db()
-        assert bad.state == State.DELIVERED
-
-    def test_is_not_parked_for_a_database_that_was_busy(self, bad, monkeypatch):
-        post(dlr("delivered", reference=bad.attempts.get().reference))
-
-        def busy(*given):
-            raise OperationalError("deadlock detected")
-
-        with monkeypatch.context() as blocked:
-            blocked.setattr(reports, "record_dlr", busy)
-            for _ in range(5):
-                reports.record_dlrs()
-
-        assert reports.record_dlrs() == 1
-        bad.refresh_from_db()
-        assert bad.state == State.DELIVERED
-
-    def test_that_came_before_the_carriers_id_does_not_spoil_the_answer(self, carrier, monkeypatch):
-        message = make_message()
-        post(dlr("delivered", carrier_message_id="A1"))
-        reports.record_dlrs()
-        carrier.steps.append("A1")
-        monkeypatch.setattr(reports, "record_dlr", lambda *given: 1 / 0)
-
-        delivery.deliver_due()
-
-        message.refresh_from_db()
-        assert message.state == State.ENROUTE
-        assert DlrReport.objects.get().faults == 1
 
 
 class TestCallback:

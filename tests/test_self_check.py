@@ -1,7 +1,5 @@
 """The self-check: what it finds, what it asks the database, and that nothing stops it."""
 
-import io
-import json
 import socket
 from contextlib import closing
 from datetime import timedelta
@@ -9,8 +7,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
-from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -29,6 +26,7 @@ from sms_accounts.models import (
 from sms_accounts.outboxes import OUTBOXES
 from sms_accounts.self_check import Level
 from tests.factories import make_account, make_alert, make_api_user, make_message
+from tests.heartbeats import hear, hear_all
 from tests.plans import plan_of
 from tests.simulator_rig import unused_port
 
@@ -52,20 +50,7 @@ def answering(monkeypatch):
 
 @pytest.fixture
 def alive():
-    """Everybody is there, as after a minute of `serve`."""
-    hear(Heartbeat.Kind.WORKER, "worker@a", queues="alerts,delivery")
-    hear(Heartbeat.Kind.WORKER, "callbacks@a", queues="callbacks")
-    hear(Heartbeat.Kind.BEAT, "beat@a")
-
-
-def hear(kind, name, *, queues="", ago=timedelta(0), ahead=timedelta(0)):
-    Heartbeat.objects.create(
-        kind=kind,
-        name=name,
-        queues=queues,
-        at=Now() - ago,
-        own_clock=timezone.now() - ago + ahead,
-    )
+    hear_all()
 
 
 def seen(name):
@@ -331,73 +316,6 @@ class TestMail:
         settings.EMAIL_FILE_PATH = tmp_path / "mail"
 
         assert seen("mail").level == Level.OK
-
-
-class TestCommand:
-    def run(self):
-        printed = io.StringIO()
-        with pytest.raises(SystemExit) as ended:
-            call_command("self_check", stdout=printed)
-        [line] = printed.getvalue().splitlines()
-        return ended.value.code, json.loads(line)
-
-    def test_ends_with_0_where_all_is_well(self, alive):
-        code, told = self.run()
-
-        assert (code, told["level"]) == (0, "ok")
-        assert told["checks"][0].keys() == {"name", "level", "figure", "advice"}
-
-    def test_ends_with_1_where_somebody_should_look(self, alive):
-        hear(Heartbeat.Kind.WORKER, "worker@b", queues="alerts", ago=timedelta(minutes=5))
-
-        code, told = self.run()
-
-        assert (code, told["level"]) == (1, "warn")
-        [check] = [check for check in told["checks"] if check["level"] == "warn"]
-        assert check["name"] == "workers_alerts"
-
-    def test_ends_with_2_where_something_does_not_work(self, alive):
-        Heartbeat.objects.filter(kind="beat").delete()
-
-        code, told = self.run()
-
-        assert (code, told["level"]) == (2, "fail")
-
-    def test_says_that_the_broker_is_away(self, alive, settings, monkeypatch):
-        monkeypatch.undo()
-        settings.REDIS_URL = f"redis://:secret@127.0.0.1:{unused_port()}/0"
-
-        code, told = self.run()
-
-        [check] = [check for check in told["checks"] if check["level"] != "ok"]
-        assert (code, check["name"]) == (2, "broker")
-        assert "secret" not in json.dumps(told)
-
-    def test_says_that_the_database_is_away(self, alive, monkeypatch):
-        def away(*_args):
-            raise OperationalError("connection refused\nLINE 1: SELECT secret")
-
-        with monkeypatch.context() as patched:
-            patched.setattr(connection, "cursor", away)
-            code, told = self.run()
-
-        by_name = {check["name"]: check for check in told["checks"]}
-        assert code == 2
-        assert by_name["database"]["level"] == "fail"
-        assert by_name["database"]["figure"] == "connection refused"
-        assert by_name["books"]["figure"] == "not looked at"
-        assert by_name["broker"]["level"] == "ok"
-
-    def test_says_what_the_database_does_not_answer(self, alive, monkeypatch):
-        def slow():
-            raise OperationalError("canceling statement due to statement timeout")
-
-        monkeypatch.setattr(self_check, "_books", slow)
-
-        code, told = self.run()
-
-        failed = [check["name"] for check in told["checks"] if check["level"] == "fail"]
-        assert (code, failed) == (2, ["books"])
 
 
 def test_lets_no_question_take_longer_than_its_limit(monkeypatch):

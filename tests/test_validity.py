@@ -7,7 +7,7 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from sms_accounts import delivery, reports, settling, validity
+from sms_accounts import delivery, handover, reports, settling, validity
 from sms_accounts.carriers import OutcomeUnknown
 from sms_accounts.models import Callback, Message, MessageEvent, State
 from tests.factories import make_account, make_api_user, make_long_message, make_message
@@ -134,7 +134,7 @@ class TestMessage:
         self, clock, user, monkeypatch
     ):
         message = make_message(user=user)
-        monkeypatch.setattr(delivery, "_submit_of", lambda *given: 1 / 0)
+        monkeypatch.setattr(handover, "_submit_of", lambda *given: 1 / 0)
         for _ in range(3):
             delivery.deliver_due()
             clock.shift(timedelta(minutes=5))

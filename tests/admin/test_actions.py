@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from sms_accounts import delivery, reports, submission, unresolved
+from sms_accounts import delivery, handover, reports, submission, unresolved
 from sms_accounts.admin import messages as admin_messages
 from sms_accounts.carriers import OutcomeUnknown
 from sms_accounts.models import (
@@ -107,7 +107,7 @@ class TestRelease:
         installed(monkeypatch)
         message = make_message(user=user)
         with monkeypatch.context() as broken:
-            broken.setattr(delivery, "_submit_of", lambda *given: 1 / 0)
+            broken.setattr(handover, "_submit_of", lambda *given: 1 / 0)
             for _ in range(unresolved.MOST_FAULTS):
                 Message.objects.update(due_at=timezone.now())
                 delivery.deliver_due()
