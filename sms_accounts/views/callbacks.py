@@ -72,11 +72,15 @@ def callbacks(request: HttpRequest, name: str) -> HttpResponse:
         if replay_form.is_valid():
             return _start(request, account, replay_form.cleaned_data)
     rows, older = _page(request, _listed(account, form.cleaned_data))
+    replays = _replays(account)
+    has_failed = Callback.objects.failed().filter(account=account).exists()
     context = {
         **header(account, current="callbacks"),
         "form": form,
         "replay_form": replay_form,
-        "replays": _replays(account),
+        "replays": replays,
+        "offers_replay": _may_change(request, account)
+        and (has_failed or replays or replay_form.is_bound),
         "rows": rows,
         "older": older,
         "is_first": "before" not in request.GET,
@@ -84,7 +88,6 @@ def callbacks(request: HttpRequest, name: str) -> HttpResponse:
         "figures": callback_figures.figures(account, api_user=int(chosen) if chosen else None),
         "looked_at": callback_figures.LOOKED_AT,
         "chosen_user": dict(users).get(chosen, ""),
-        "may_change": _may_change(request, account),
     }
     return show(request, "sms/callbacks/list.html", account, context)
 
@@ -137,10 +140,10 @@ def _rows(shown: Sequence[Callback]) -> list[Row]:
     ]
 
 
-def _replays(account: Account) -> QuerySet[CallbackReplay]:
+def _replays(account: Account) -> list[CallbackReplay]:
     """Return the latest orders to send again; at most one of them is under way."""
     replays = CallbackReplay.objects.filter(account=account).select_related("api_user", "by")
-    return replays.order_by("-pk")[:3]
+    return list(replays.order_by("-pk")[:3])
 
 
 def _start(request: HttpRequest, account: Account, typed: Mapping[str, object]) -> HttpResponse:

@@ -259,6 +259,14 @@ class TestSendAllAgain:
 
         assert "Something is being sent again already." in said(self.order(browser, account))
 
+    def test_is_not_offered_while_nothing_has_failed(self, browser, account, shop):
+        make_callback(URL, api_user=shop)
+
+        assert "Send again what failed" not in said(browser.get(tab(account)))
+
+    def test_is_offered_once_something_has(self, browser, account, failed):
+        assert "Send again what failed" in said(browser.get(tab(account)))
+
     @pytest.mark.parametrize("since", ["", "soon", "2999-01-01T00:00"])
     def test_needs_a_moment_that_is_over(self, browser, account, since):
         answer = browser.post(tab(account), {"replay_since": since})
