@@ -33,9 +33,10 @@ CLAIM = timedelta(minutes=1)
 CLAIM_OF_PART = timedelta(seconds=15)
 
 # What a carrier that takes nothing just now is given, try by try; then the message is refused.
+# One that comes back within some two minutes has not left anybody waiting for longer than that.
 WAITS = tuple(
     timedelta(seconds=seconds)
-    for seconds in (2, 5, 15, 60, 300, 900, 3600, 7200, 14400, 28800, 43200)
+    for seconds in (2, 5, 15, 30, 30, 30, 60, 300, 900, 3600, 7200, 14400, 28800, 43200)
 )
 
 Outcome = Attempt.Outcome

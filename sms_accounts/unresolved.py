@@ -23,7 +23,9 @@ WAIT = timedelta(minutes=5)
 
 # When a part without an answer is handed over again where that is safe, try by try; then the
 # account's policy decides after all.
-REPEATS = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 900, 3600))
+REPEATS = tuple(
+    timedelta(seconds=seconds) for seconds in (2, 5, 15, 30, 30, 30, 60, 300, 900, 3600)
+)
 
 # When a message is tried again over which the program stumbled before anything was sent, and how
 # often a message may go wrong in any way until it is parked for staff to look at.

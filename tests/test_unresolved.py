@@ -226,7 +226,7 @@ class TestResend:
 
     def test_is_given_up_after_a_few_times_and_parked(self, carrier, clock):
         user = make_sender(RESEND)
-        carrier.steps.extend([SILENT] * 9)
+        carrier.steps.extend([SILENT] * (len(unresolved.REPEATS) + 1))
         message = make_message(user=user)
 
         delivery.deliver_due()
@@ -324,7 +324,7 @@ class TestRepeats:
 
     def test_end_with_the_policy_after_the_last_of_them(self, carrier, clock):
         user = make_sender(HOLD)
-        carrier.steps.extend([SILENT] * 9)
+        carrier.steps.extend([SILENT] * (len(unresolved.REPEATS) + 1))
         message = make_message(user=user)
 
         delivery.deliver_due()

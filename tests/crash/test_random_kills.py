@@ -250,6 +250,7 @@ def wait_until_all_is_done(run: Run) -> list[dict[str, Any]]:
         waited = time.monotonic() - began
         if not any(left.values()):
             break
+        print(f"{waited:6.1f} s after the last answer: {left}")
         assert waited < TOLD_WITHIN, left
         assert waited < FINAL_WITHIN or not left["messages"], left
         time.sleep(1)
