@@ -16,6 +16,7 @@ from sms_accounts.views import (
     codes,
     connect,
     mail,
+    messages,
     options,
 )
 
@@ -57,6 +58,10 @@ account_pages: list[URLPattern | URLResolver] = [
         callbacks.callback_endpoint_on,
         name="callback-endpoint-on",
     ),
+    path("messages/", messages.messages, name="messages"),
+    path("messages/csv/", messages.messages_csv, name="messages-csv"),
+    path("messages/cancel/", messages.messages_cancel, name="messages-cancel"),
+    path("messages/<int:pk>/", messages.message, name="message"),
     path("connect/", connect.connect, name="connect"),
     path("alerts/", alert_texts.alert_texts, name="alert-texts"),
     path("alerts/preview/", alert_texts.alert_preview, name="alert-preview"),

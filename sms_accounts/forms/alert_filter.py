@@ -1,6 +1,6 @@
 """The form that searches an account's alerts."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from sms_accounts.forms.days import DayField, midnight
 from sms_accounts.models import Account, Alert, ApiUser, Notification
 
 ACCOUNT = "account"
@@ -32,16 +33,8 @@ class AlertFilterForm(forms.Form):
         required=False,
         choices=[("", gettext_lazy("Any")), *Notification.State.choices],
     )
-    since = forms.DateField(
-        label=gettext_lazy("From"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
-    until = forms.DateField(
-        label=gettext_lazy("To"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
+    since = DayField(label=gettext_lazy("From"))
+    until = DayField(label=gettext_lazy("To"))
 
     def __init__(self, data: QueryDict, *, account: Account) -> None:
         typed = {key: str(value).replace("\0", "") for key, value in data.items()}
@@ -72,13 +65,10 @@ class AlertFilterForm(forms.Form):
         if kind := chosen.get("kind"):
             alerts = alerts.filter(kind=kind)
         if since := chosen.get("since"):
-            alerts = alerts.filter(crossed_at__gte=self._midnight(since))
+            alerts = alerts.filter(crossed_at__gte=midnight(since, self._zone))
         if until := chosen.get("until"):
-            alerts = alerts.filter(crossed_at__lt=self._midnight(until + timedelta(days=1)))
+            alerts = alerts.filter(crossed_at__lt=midnight(until + timedelta(days=1), self._zone))
         if state := chosen.get("state"):
             of_state = Notification.objects.filter(state=state)
             alerts = alerts.filter(pk__in=of_state.values("alert"))
         return alerts
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), tzinfo=self._zone)

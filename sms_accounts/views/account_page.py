@@ -46,6 +46,10 @@ def managed_account(request: HttpRequest, name: str) -> Account:
     return get_object_or_404(accounts, name=name)
 
 
+def may_change(request: HttpRequest, account: Account) -> bool:
+    return Account.objects.managed_by(request.user).filter(pk=account.pk).exists()
+
+
 def managed_api_user(request: HttpRequest, name: str, pk: int) -> ApiUser:
     """Return an API user of an account that this person may change."""
     api_users = ApiUser.objects.managed_by(request.user).select_related("account__wallet", "wallet")
@@ -70,6 +74,7 @@ def header(account: Account, *, current: str) -> dict[str, object]:
     held = Wallet.objects.filter(quota_of__account=account).aggregate(held=Sum("credits"))["held"]
     tabs = [
         ("api-users", _("API users")),
+        ("messages", _("Messages")),
         ("alert-log", _("Alerts")),
         ("callbacks", _("Callbacks")),
         ("connect", _("Connect")),

@@ -1,7 +1,6 @@
 """The tab "Alerts" of an account: each alert, what became of it, and sending it again."""
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -11,14 +10,21 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from sms_accounts import alerts_by_hand, tasks
 from sms_accounts.forms.alert_filter import AlertFilterForm
 from sms_accounts.models import Account, Alert, Notification
-from sms_accounts.views.account_page import header, managed_account, show, visible_account, who
+from sms_accounts.views.account_page import (
+    header,
+    managed_account,
+    may_change,
+    show,
+    visible_account,
+    who,
+)
+from sms_accounts.views.csv_files import csv_file, written
 from sms_accounts.views.limits import too_often
 
 PAGE = 50
@@ -57,7 +63,7 @@ def alert_log(request: HttpRequest, name: str) -> HttpResponse:
             "is_filtered": bool(query),
             "query": query,
             "and_back": urlencode({"next": request.get_full_path()}),
-            "may_change": Account.objects.managed_by(request.user).filter(pk=account.pk).exists(),
+            "may_change": may_change(request, account),
         },
     )
 
@@ -77,39 +83,25 @@ def alert_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     """Give all alerts of a search as CSV, a line for each delivery."""
     account = visible_account(request, name)
     found = _found(account, AlertFilterForm(request.GET, account=account))
-    answer = StreamingHttpResponse(_lines(account, found), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{account.name}-alerts.csv"'
-    return answer
+    return csv_file(f"{account.name}-alerts.csv", _rows(account, found))
 
 
-class _Line:
-    """What csv writes to: a line is returned instead of kept."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _lines(account: Account, found: QuerySet[Alert]) -> Iterator[str]:
+def _rows(account: Account, found: QuerySet[Alert]) -> Iterator[Sequence[object]]:
     zone = ZoneInfo(account.time_zone)
-    writer = csv.writer(_Line())
-    yield writer.writerow(_COLUMNS)
+    yield _COLUMNS
     for alert in found.iterator(chunk_size=500):
-        crossed_at = timezone.localtime(alert.crossed_at, zone).isoformat(timespec="seconds")
-        about = [alert.pk, alert.kind, alert.subject, alert.threshold, alert.balance, crossed_at]
+        about = [
+            alert.pk,
+            alert.kind,
+            alert.subject,
+            alert.threshold,
+            alert.balance,
+            written(alert.crossed_at, zone),
+        ]
         for each in alert.notifications.all():
-            done_at = (
-                timezone.localtime(each.done_at, zone).isoformat(timespec="seconds")
-                if each.done_at
-                else ""
-            )
+            done_at = written(each.done_at, zone)
             delivery = [each.channel, each.address, each.state, each.tries, done_at, each.note]
-            yield writer.writerow([_safe(cell) for cell in (*about, *delivery)])
-
-
-def _safe(cell: object) -> str:
-    """Keep a spreadsheet from taking for a formula what somebody else has written."""
-    text = str(cell)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+            yield [*about, *delivery]
 
 
 @require_POST

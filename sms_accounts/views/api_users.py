@@ -37,6 +37,7 @@ from sms_accounts.views.account_page import (
     header,
     managed_account,
     managed_api_user,
+    may_change,
     posted,
     show,
     told,
@@ -102,7 +103,7 @@ def api_users(request: HttpRequest, name: str) -> HttpResponse:
             "page_obj": page,
             "search": search,
             "sort": sort,
-            "may_change": Account.objects.managed_by(request.user).filter(pk=account.pk).exists(),
+            "may_change": may_change(request, account),
             "and_back": and_back(request),
         },
     )

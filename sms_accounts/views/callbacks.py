@@ -28,12 +28,14 @@ from sms_accounts.views import codes as code_pages
 from sms_accounts.views.account_page import (
     header,
     managed_account,
+    may_change,
     posted,
     show,
     told,
     visible_account,
     who,
 )
+from sms_accounts.views.keyset import newest_first
 
 PAGE = 50
 _OUTCOMES = {
@@ -71,7 +73,7 @@ def callbacks(request: HttpRequest, name: str) -> HttpResponse:
         replay_form = ReplayForm(posted(request), users=users, user=chosen)
         if replay_form.is_valid():
             return _start(request, account, replay_form.cleaned_data)
-    rows, older = _page(request, _listed(account, form.cleaned_data))
+    shown, older = newest_first(request, _listed(account, form.cleaned_data), page=PAGE)
     replays = _replays(account)
     has_failed = Callback.objects.failed().filter(account=account).exists()
     context = {
@@ -79,9 +81,9 @@ def callbacks(request: HttpRequest, name: str) -> HttpResponse:
         "form": form,
         "replay_form": replay_form,
         "replays": replays,
-        "offers_replay": _may_change(request, account)
+        "offers_replay": may_change(request, account)
         and (has_failed or replays or replay_form.is_bound),
-        "rows": rows,
+        "rows": _rows(shown),
         "older": older,
         "is_first": "before" not in request.GET,
         "is_filtered": any(form.cleaned_data.values()),
@@ -97,10 +99,6 @@ def _users(account: Account) -> list[tuple[str, str]]:
     return [(str(pk), login) for pk, login in users.values_list("pk", "login")]
 
 
-def _may_change(request: HttpRequest, account: Account) -> bool:
-    return Account.objects.managed_by(request.user).filter(pk=account.pk).exists()
-
-
 def _listed(account: Account, chosen: Mapping[str, object]) -> QuerySet[Callback]:
     listed = Callback.objects.filter(
         _OUTCOMES.get(str(chosen.get("outcome")), Q()), account=account
@@ -111,22 +109,7 @@ def _listed(account: Account, chosen: Mapping[str, object]) -> QuerySet[Callback
         listed = listed.filter(changed_at__gte=since)
     if isinstance(until := chosen.get("until"), datetime):
         listed = listed.filter(changed_at__lte=until)
-    return listed.order_by("-pk").select_related("api_user", "message")
-
-
-def _page(request: HttpRequest, listed: QuerySet[Callback]) -> tuple[list[Row], str]:
-    """Return one page and the link to older ones, which is as quick on the last as on the first."""
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdecimal() and len(before) < 19:
-        listed = listed.filter(pk__lt=int(before))
-    found = list(listed[: PAGE + 1])
-    shown = found[:PAGE]
-    older = ""
-    if len(found) > PAGE:
-        kept = request.GET.copy()
-        kept["before"] = str(shown[-1].pk)
-        older = f"?{kept.urlencode()}"
-    return _rows(shown), older
+    return listed.select_related("api_user", "message")
 
 
 def _rows(shown: Sequence[Callback]) -> list[Row]:
@@ -182,7 +165,7 @@ def callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "is_off": CallbackEndpoint.objects.filter(
             account=account, url=event.url, off_at__isnull=False
         ).exists(),
-        "may_change": _may_change(request, account),
+        "may_change": may_change(request, account),
     }
     return show(request, "sms/callbacks/callback.html", account, context)
 

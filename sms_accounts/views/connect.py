@@ -17,6 +17,7 @@ from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import (
     header,
     managed_account,
+    may_change,
     posted,
     show,
     visible_account,
@@ -66,7 +67,7 @@ def connect(request: HttpRequest, name: str) -> HttpResponse:
             "choose_form": ChooseForm(
                 users=offer.users, senders=offer.senders, initial=offer.chosen
             ),
-            "may_try": Account.objects.managed_by(request.user).filter(pk=account.pk).exists(),
+            "may_try": may_change(request, account),
             "form": form,
             "trial": trial,
             "parameters": http2sms.PARAMETERS,

@@ -1,0 +1,128 @@
+"""The forms of the tab of messages: which are shown, and whether some are to be cancelled."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from crispy_forms.bootstrap import StrictButton
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Div, Layout
+from django import forms
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
+
+from sms_accounts import codes
+from sms_accounts.forms.days import DayField, midnight
+from sms_accounts.forms.layout import laid_out
+from sms_accounts.models import FINAL, Message, State, Submission
+
+Choices = Sequence[tuple[str, str]]
+
+_ALL = ("", gettext_lazy("All"))
+# Several states in one word, before the states themselves.
+_GROUPS: dict[str, tuple[StrOrPromise, frozenset[State]]] = {
+    "waiting": (
+        gettext_lazy("Not final yet"),
+        frozenset(State) - FINAL,
+    ),
+    "failed": (
+        gettext_lazy("Failed"),
+        frozenset({State.EXPIRED, State.UNDELIVERABLE, State.REJECTED, State.UNKNOWN}),
+    ),
+}
+# What a number or an id may be written with, beside its digits.
+_SIGNS = str.maketrans("", "", " .-()/\u00a0")
+_LONGEST_KEY = 18
+
+
+class MessageFilterForm(forms.Form):
+    """Which messages are shown. A value that cannot be read is told, and leaves nothing out."""
+
+    q = forms.CharField(label=gettext_lazy("Number or id"), required=False, max_length=40)
+    user = forms.ChoiceField(label=gettext_lazy("API user"), required=False)
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"),
+        required=False,
+        choices=[_ALL, *((key, label) for key, (label, _of) in _GROUPS.items()), *State.choices],
+    )
+    ptt = forms.TypedChoiceField(
+        label="ptt",
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[_ALL, *((str(ptt), str(ptt)) for ptt in codes.PTTS)],
+    )
+    channel = forms.ChoiceField(
+        label=gettext_lazy("Channel"), required=False, choices=[_ALL, *Submission.Channel.choices]
+    )
+    sender = forms.CharField(label=gettext_lazy("Sender"), required=False, max_length=15)
+    tag = forms.CharField(label=gettext_lazy("Tag"), required=False, max_length=20)
+    since = DayField(label=gettext_lazy("From"))
+    until = DayField(label=gettext_lazy("To"))
+
+    def __init__(self, data: QueryDict, *, users: Choices, zone: ZoneInfo) -> None:
+        typed = {name: str(value).replace("\0", "") for name, value in data.items()}
+        super().__init__(typed, auto_id="filter_%s")
+        self._zone = zone
+        field = self.fields["user"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
+        field.choices = [_ALL, *users]
+        self.helper = FormHelper()
+        self.helper.form_method = "get"
+        self.helper.form_class = "filter-form"
+        self.helper.attrs = {"novalidate": ""}
+        button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
+        self.helper.layout = Layout(Div(*self.fields, button))
+        self.is_valid()
+
+    def clean_q(self) -> str:
+        digits = str(self.cleaned_data["q"]).translate(_SIGNS).removeprefix("+").removeprefix("00")
+        if digits and not (digits.isascii() and digits.isdecimal()):
+            raise forms.ValidationError(
+                _("Enter a whole number such as +33639980004, or the id of a message.")
+            )
+        return digits
+
+    def chosen(self) -> dict[str, str]:
+        """What is searched for, as a link repeats it."""
+        return {name: str(self.data[name]) for name, value in self.cleaned_data.items() if value}
+
+    def filtered(self, messages: QuerySet[Message]) -> QuerySet[Message]:
+        chosen = self.cleaned_data
+        if digits := chosen.get("q"):
+            wanted = Q(msisdn=digits)
+            if len(digits) <= _LONGEST_KEY:
+                wanted |= Q(pk=int(digits))
+            messages = messages.filter(wanted)
+        if state := chosen.get("state"):
+            of_group = _GROUPS.get(state)
+            messages = messages.filter(state__in=of_group[1] if of_group else {state})
+        if ptt := chosen.get("ptt"):
+            messages = messages.filter(ptt=ptt)
+        if user := chosen.get("user"):
+            messages = messages.filter(submission__api_user=int(user))
+        for name in ("channel", "sender", "tag"):
+            if value := chosen.get(name):
+                messages = messages.filter(**{f"submission__{name}": value})
+        if since := chosen.get("since"):
+            messages = messages.filter(submission__created_at__gte=midnight(since, self._zone))
+        if until := chosen.get("until"):
+            day_after = midnight(until + timedelta(days=1), self._zone)
+            messages = messages.filter(submission__created_at__lt=day_after)
+        return messages
+
+
+class CancelMessagesForm(forms.Form):
+    """Confirms that messages which are still scheduled are to be cancelled."""
+
+    confirmed = forms.CharField(widget=forms.HiddenInput, initial="yes")
+
+    def __init__(self, data: QueryDict | None, *, chosen: QuerySet[Message]) -> None:
+        super().__init__(data)
+        self.fields["message"] = forms.ModelMultipleChoiceField(
+            chosen, initial=chosen, widget=forms.MultipleHiddenInput
+        )
+        self.helper = laid_out("confirmed", "message", confirm=_("Cancel them"), is_dangerous=True)

@@ -1,0 +1,207 @@
+"""The tab "Messages" of an account: the log, each message with all that became of it, CSV."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages as notices
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from sms_accounts import cancellation, codes, tasks
+from sms_accounts.forms.messages import CancelMessagesForm, MessageFilterForm
+from sms_accounts.models import (
+    Account,
+    ApiUser,
+    Attempt,
+    Callback,
+    DlrReport,
+    LedgerEntry,
+    Message,
+    MessageEvent,
+    State,
+)
+from sms_accounts.templatetags.panel import shown_credits
+from sms_accounts.views import codes as code_pages
+from sms_accounts.views.account_page import (
+    header,
+    managed_account,
+    may_change,
+    show,
+    visible_account,
+    who,
+)
+from sms_accounts.views.csv_files import csv_file, written
+from sms_accounts.views.keyset import newest_first
+
+PAGE = 50
+# As many as one page can name.
+MOST_AT_ONCE = 500
+_LONGEST_KEY = 18
+_CODINGS = {"gsm7": "GSM 03.38", "ucs2": "UCS-2"}
+_COLUMNS = (
+    "id",
+    "date",
+    "sender",
+    "receiver",
+    "ptt",
+    "operatorCode",
+    "descriptionDlr",
+    "tag",
+    "message",
+    "sentAt",
+    "deliveredAt",
+    "user",
+    "credits",
+)
+
+
+@require_safe
+def messages(request: HttpRequest, name: str) -> HttpResponse:
+    """Show the log, or what a search finds in it."""
+    account = visible_account(request, name)
+    form = _form(request, account)
+    shown, older = newest_first(request, _found(account, form), page=PAGE)
+    chosen = form.chosen()
+    changes = may_change(request, account)
+    context = {
+        **header(account, current="messages"),
+        "form": form,
+        "found": shown,
+        "older": older,
+        "is_first": "before" not in request.GET,
+        "is_filtered": bool(chosen),
+        "query": urlencode(chosen),
+        "may_cancel": changes and any(each.state == State.SCHEDULED for each in shown),
+    }
+    return show(request, "sms/messages/list.html", account, context)
+
+
+def _form(request: HttpRequest, account: Account) -> MessageFilterForm:
+    users = ApiUser.objects.filter(account=account).order_by(Lower("login"), "pk")
+    choices = [(str(pk), login) for pk, login in users.values_list("pk", "login")]
+    return MessageFilterForm(request.GET, users=choices, zone=ZoneInfo(account.time_zone))
+
+
+def _found(account: Account, form: MessageFilterForm) -> QuerySet[Message]:
+    listed = Message.objects.filter(account=account).select_related("submission__api_user")
+    return form.filtered(listed)
+
+
+@require_safe
+def messages_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
+    """Give all messages of a search, the newest first."""
+    account = visible_account(request, name)
+    found = _found(account, _form(request, account)).order_by("-pk")
+    return csv_file(f"{account.name}-messages.csv", _lines(account, found), delimiter=";")
+
+
+def _lines(account: Account, found: QuerySet[Message]) -> Iterator[Sequence[object]]:
+    zone = ZoneInfo(account.time_zone)
+    yield _COLUMNS
+    for message in found.iterator(chunk_size=1000):
+        submission = message.submission
+        yield (
+            message.pk,
+            written(submission.created_at, zone),
+            submission.sender,
+            message.msisdn,
+            message.ptt,
+            message.carrier_code,
+            codes.DLR_TEXTS[codes.dlr_id(message.state, message.ptt)],
+            submission.tag,
+            submission.text,
+            written(message.submitted_at, zone),
+            written(message.final_at, zone) if message.state == State.DELIVERED else "",
+            submission.api_user.login if submission.api_user else "",
+            message.credits,
+        )
+
+
+@require_safe
+def message(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    """Show one message: what was asked, who paid, each state, attempt, report and callback."""
+    account = visible_account(request, name)
+    found = get_object_or_404(
+        Message.objects.filter(account=account).select_related("submission__api_user"), pk=pk
+    )
+    submission = found.submission
+    refunded = LedgerEntry.objects.filter(message=found, kind=LedgerEntry.Kind.REFUND)
+    reports = DlrReport.objects.filter(attempt__message=found).select_related("attempt")
+    dlr_id = codes.dlr_id(found.state, found.ptt)
+    context = {
+        **header(account, current="messages"),
+        "message": found,
+        "submission": submission,
+        "code": code_pages.told(found.ptt),
+        "dlr_id": dlr_id,
+        "dlr_text": _(codes.DLR_TEXTS[dlr_id]),
+        "dlr_meaning": _(codes.DLR_MEANINGS[dlr_id]),
+        "coding": _CODINGS.get(submission.coding, submission.coding),
+        "is_paid_by_account": submission.wallet_id == account.wallet_id,
+        "refunded": refunded.aggregate(sum=Sum("credits"))["sum"] or Decimal(0),
+        "events": MessageEvent.objects.filter(message=found).order_by("pk"),
+        "attempts": Attempt.objects.filter(message=found).order_by("pk"),
+        "reports": reports.order_by("pk"),
+        "callbacks": Callback.objects.filter(message=found).order_by("pk"),
+        "others": Message.objects.filter(submission=submission).exclude(pk=pk).count(),
+        "may_cancel": found.state == State.SCHEDULED and may_change(request, account),
+    }
+    return show(request, "sms/messages/message.html", account, context)
+
+
+@require_POST
+def messages_cancel(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask whether the messages chosen are to be cancelled, and do so once that is confirmed."""
+    account = managed_account(request, name)
+    back = reverse("messages", args=[account.name])
+    wanted = {
+        int(pk)
+        for pk in request.POST.getlist("message")[:MOST_AT_ONCE]
+        if pk.isascii() and pk.isdecimal() and len(pk) <= _LONGEST_KEY
+    }
+    chosen = Message.objects.filter(account=account, pk__in=wanted)
+    form = CancelMessagesForm(request.POST if "confirmed" in request.POST else None, chosen=chosen)
+    if form.is_valid():
+        outcome = cancellation.cancel_all(chosen.order_by("pk"), by=who(request))
+        tasks.ring(tasks.call_due)
+        _tell(request, outcome)
+        return redirect(back)
+    scheduled = chosen.filter(state=State.SCHEDULED)
+    summed = scheduled.aggregate(credits=Sum("credits"))
+    count = scheduled.count()
+    if not count:
+        notices.info(request, _("None of these messages is scheduled any more."))
+        return redirect(back)
+    question = ngettext("Cancel %d message?", "Cancel %d messages?", count) % count
+    context = {
+        "form": form,
+        "back": back,
+        "question": question,
+        "credits": shown_credits(summed["credits"]),
+    }
+    return show(request, "sms/messages/cancel.html", account, context)
+
+
+def _tell(request: HttpRequest, outcome: cancellation.Cancelled) -> None:
+    if cancelled := len(outcome.cancelled):
+        text = ngettext(
+            "%d message cancelled, its credits given back.",
+            "%d messages cancelled, their credits given back.",
+            cancelled,
+        )
+        notices.success(request, text % cancelled)
+    if too_late := len(outcome.too_late):
+        text = ngettext(
+            "Too late for %d message: it is no longer scheduled.",
+            "Too late for %d messages: they are no longer scheduled.",
+            too_late,
+        )
+        notices.warning(request, text % too_late)
