@@ -125,4 +125,4 @@ class CancelMessagesForm(forms.Form):
         self.fields["message"] = forms.ModelMultipleChoiceField(
             chosen, initial=chosen, widget=forms.MultipleHiddenInput
         )
-        self.helper = laid_out("confirmed", "message", confirm=_("Cancel them"), is_dangerous=True)
+        self.helper = laid_out("confirmed", "message", confirm=_("Yes, cancel"), is_dangerous=True)

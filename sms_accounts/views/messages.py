@@ -185,6 +185,7 @@ def messages_cancel(request: HttpRequest, name: str) -> HttpResponse:
         "form": form,
         "back": back,
         "question": question,
+        "keep": ngettext("Keep it", "Keep them", count),
         "credits": shown_credits(summed["credits"]),
     }
     return show(request, "sms/messages/cancel.html", account, context)
