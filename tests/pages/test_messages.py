@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -187,7 +187,7 @@ class TestSearch:
         account.save(update_fields=["time_zone"])
         message = make_message(user=shop)
         # Half past midnight of the second in Auckland, and still the first in London.
-        accepted_at(message, timezone.datetime.fromisoformat("2026-07-01T12:30:00+00:00"))
+        accepted_at(message, datetime.fromisoformat("2026-07-01T12:30:00+00:00"))
 
         assert listed(browser, account, since="2026-07-02", until="2026-07-02") == [message.pk]
         assert listed(browser, account, until="2026-07-01") == []
@@ -377,6 +377,14 @@ class TestCancel:
         account.wallet.refresh_from_db()
         assert account.wallet.credits == Decimal(199)
         assert Activity.objects.filter(action="message cancelled", by=alice).count() == 2
+
+    def test_ends_the_message_although_it_has_no_code(self, browser, account, shop):
+        message = scheduled(shop)
+        typed = {"message": [message.pk], "confirmed": "yes"}
+
+        browser.post(cancel_of(account), typed)
+
+        assert "Final Yes" in said(browser.get(page_of(message)))
 
     def test_twice_gives_back_once(self, browser, account, shop):
         typed = {"message": [scheduled(shop).pk], "confirmed": "yes"}
