@@ -130,7 +130,14 @@ class TestFilter:
 
     @pytest.mark.parametrize(
         "query",
-        [{"about": "x"}, {"about": "999999"}, {"kind": "\0"}, {"since": "soon"}, {"state": "no"}],
+        [
+            {"about": "x"},
+            {"about": "999999"},
+            {"kind": "\0"},
+            {"since": "soon"},
+            {"until": "9999-12-31"},
+            {"state": "no"},
+        ],
     )
     def test_takes_what_makes_no_sense_for_nothing(self, browser, several, query):
         assert self.shown(browser.get(LOG, query)) == {1, 2, 3, 4}
