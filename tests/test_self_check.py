@@ -1,5 +1,6 @@
 """The self-check: what it finds, what it asks the database, and that nothing stops it."""
 
+import re
 import socket
 from contextlib import closing
 from datetime import timedelta
@@ -206,15 +207,16 @@ class TestOutbox:
             "queued": "messages_due",
             "scheduled": "messages_scheduled",
             "submitting": "messages_submitting",
-            "unanswered": "messages_submitting",
+            # Both have these messages and few others; which is cheaper is for the database to say.
+            "unanswered": "messages_submitting|messages_with_carrier",
             "dlrs": "dlr_posts_to_read",
             "callbacks": "callbacks_due",
             "notifications": "notifications_due",
         }[outbox.name]
         rows = outbox.rows(timezone.now())
 
-        assert index in plan_of(rows[:10_000])
-        assert index in plan_of(rows.values_list(outbox.since)[:1])
+        assert re.search(index, plan_of(rows[:10_000]))
+        assert re.search(index, plan_of(rows.values_list(outbox.since)[:1]))
 
 
 def test_outboxes_leave_out_what_a_worker_is_at(alive):
