@@ -373,3 +373,13 @@ class TestRepeats:
         delivery.deliver_due()
 
         assert Message.objects.held().get() == message
+
+
+@pytest.mark.parametrize("waits", [delivery.WAITS, unresolved.REPEATS])
+def test_a_carrier_away_for_two_minutes_keeps_nobody_waiting_for_longer_than_one_more(waits):
+    away = timedelta()
+    for wait in waits:
+        if away > timedelta(minutes=2):
+            break
+        assert wait <= timedelta(minutes=1)
+        away += wait
