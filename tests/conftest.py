@@ -15,6 +15,11 @@ from tests import kept_entries
 hypothesis_settings.register_profile("thorough")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that nobody waits for the last of them alone."""
+    items.sort(key=lambda item: item.get_closest_marker("whole_program") is None)
+
+
 @pytest.fixture(autouse=True)
 def forgotten_credentials() -> None:
     credentials.forget_all()

@@ -9,11 +9,12 @@ from django.db.models import QuerySet
 def plan_of(rows: QuerySet[Any]) -> str:
     """Return the plan of a query, as the database words it.
 
-    PostgreSQL would scan the few rows of a test whatever indexes there are, so it is told that
-    scanning is dear; it still cannot take an index that does not fit the query.
+    PostgreSQL would scan and sort the few rows of a test whatever indexes there are, so it is told
+    that both are dear; it still cannot take an index that does not fit the query.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+                for step in ("seqscan", "bitmapscan", "sort"):
+                    cursor.execute(f"SET LOCAL enable_{step} = off")
         return rows.explain()
