@@ -25,6 +25,10 @@ PLACES = 128
 OF_TROUBLED = 32
 OF_UNPROVEN = 64
 
+# How long after one call to those in trouble the next one begins. What began together would time
+# out together, and news for others wait until all of that was recorded and begun again.
+APART = timedelta(milliseconds=25)
+
 # How many of one endpoint that answers well: under way, and taken ahead.
 OF_ONE_URL = 4
 AHEAD = 96
@@ -33,6 +37,9 @@ SLOW = timedelta(seconds=1)
 # How many rows are looked at in one go, and how often a backlog without anything due.
 LOOKED_AT = 256
 LOOK_AGAIN = timedelta(seconds=2)
+
+# How long a worker with calls under way waits at most until it looks for what is due since.
+LOOK_EVERY = timedelta(seconds=1)
 
 
 class Standing(Enum):
@@ -63,6 +70,10 @@ class Line:
     def at_once(self) -> int:
         """Return how many calls it may have under way."""
         return OF_ONE_URL if self.standing in (Standing.GOOD, Standing.SLOW) else 1
+
+    @property
+    def is_in_trouble(self) -> bool:
+        return self.standing in (Standing.FAILING, Standing.SLOW)
 
     @property
     def has_enough(self) -> bool:
@@ -105,10 +116,19 @@ class Lines:
     def __init__(self) -> None:
         self._lines: dict[Key, Line] = {}
         self._under_way = 0
+        # When the next call to one in trouble may begin, and whether one waits for that.
+        self._next_in_trouble = 0.0
+        self._holds_back = False
+
+    @property
+    def may_wait(self) -> timedelta:
+        """Return for how long nothing is to be done, unless a call ends or something new comes."""
+        return APART if self._holds_back else LOOK_EVERY
 
     def line_of(self, callback: Callback) -> Line:
         return self._lines[callback.account_id, callback.url]
 
+    @property
     def is_empty(self) -> bool:
         return not any(line.taken for line in self._lines.values())
 
@@ -122,16 +142,28 @@ class Lines:
     def next_calls(self) -> list[Callback]:
         """Return what is to be called at once, one of each line in turn."""
         ready: list[Callback] = []
+        self._holds_back = False
         in_turn = deque(line for line in self._lines.values() if line.waiting)
         while in_turn and self._under_way < PLACES:
             line = in_turn.popleft()
             if not line.waiting or line.under_way >= line.at_once:
+                continue
+            if line.is_in_trouble and not self._is_its_time():
+                self._holds_back = True
                 continue
             line.under_way += 1
             self._under_way += 1
             ready.append(line.waiting.popleft())
             in_turn.append(line)
         return ready
+
+    def _is_its_time(self) -> bool:
+        """Say whether a call to one in trouble may begin now; the next one has to wait then."""
+        now = time.monotonic()
+        if now < self._next_in_trouble:
+            return False
+        self._next_in_trouble = now + APART.total_seconds()
+        return True
 
     def ended(self, callback: Callback, standing: Standing | None) -> list[Callback]:
         """Note the end of a call; return what was taken ahead of it and is better put back."""

@@ -53,9 +53,6 @@ _GONE = 410
 # A call over which the program itself stumbles is parked after so many tries in all.
 MOST_FAULTS = 3
 
-# How long a worker with calls under way waits at most until it looks for what is due since.
-LOOK_EVERY = timedelta(seconds=1)
-
 _dice = random.SystemRandom()
 _running = threading.Lock()
 _rung = threading.Event()
@@ -126,9 +123,9 @@ def _call_all() -> int:
                 future = pool.submit(_call, order)
                 future.add_done_callback(lambda _future: _rung.set())
                 under_way[future] = order.callback
-            if not under_way:
+            if lines.is_empty:
                 return called
-            _rung.wait(LOOK_EVERY.total_seconds())
+            _rung.wait(lines.may_wait.total_seconds())
             ended = [future for future in under_way if future.done()]
             outcomes = [(under_way.pop(future), _outcome(future)) for future in ended]
             _record_all(outcomes, lines)

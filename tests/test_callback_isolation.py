@@ -171,7 +171,8 @@ class TestLines:
 
         assert self.taken(lines) == {"https://good.example/": callback_lines.OF_ONE_URL}
 
-    def test_leave_room_for_others_however_many_fail(self):
+    def test_leave_room_for_others_however_many_fail(self, monkeypatch):
+        monkeypatch.setattr(callback_lines, "APART", timedelta())
         message = make_message()
         for number in range(callback_lines.OF_TROUBLED + 20):
             url = f"https://dead{number:03}.example/"
@@ -187,6 +188,27 @@ class TestLines:
         assert taken.pop("https://good.example/") == 1
         assert len(taken) == callback_lines.OF_TROUBLED
         assert set(taken.values()) == {1}
+
+    def test_begin_calls_to_those_that_fail_one_after_the_other(self, monkeypatch):
+        message = make_message()
+        for number in range(3):
+            url = f"https://dead{number}.example/"
+            many(url, message, 1, start=1 + number * 10)
+            CallbackEndpoint.objects.create(
+                account=message.account, url=url, failing_since=timezone.now()
+            )
+        lines = callback_lines.Lines()
+        callbacks._claim(lines)
+
+        begun = []
+        clock = 0.0
+        monkeypatch.setattr(time, "monotonic", lambda: clock)
+        for _ in range(3):
+            begun += [len(lines.next_calls()), len(lines.next_calls())]
+            clock += lines.may_wait.total_seconds()
+
+        assert begun == [1, 0, 1, 0, 1, 0]
+        assert lines.may_wait == callback_lines.LOOK_EVERY
 
     def test_find_one_row_behind_a_thousand_of_a_receiver_that_is_down(self):
         message = make_message()
