@@ -4,119 +4,163 @@ Nothing waits for the network inside a transaction: messages are claimed and the
 stored, then the carrier is spoken to, then what it answered is recorded, and the next part begun.
 """
 
+import threading
+import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, transaction
-from django.db.models import F, Q
+from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import carriers, reports, settling, unresolved
-from sms_accounts.handover import Answer, Errand, hand_over
+from sms_accounts import bulk, carriers, recording, unresolved
+from sms_accounts.carriers import Carrier
+from sms_accounts.handover import Errand, Window, may_be_on_air
 from sms_accounts.models import Attempt, Message, MessageEvent, State
 
 log = structlog.get_logger(__name__)
 
-# How many messages are under way to the carrier at once, and how many of them are claimed with
-# one commit: between that and the write to the carrier, a worker that dies leaves attempts of
-# which nobody knows that they were never made.
-WINDOW = 16
+# How many parts are begun with one commit where the carrier promises nothing: between that and
+# the write to the carrier, a worker that dies leaves attempts of which nobody knows that they were
+# never made. Where repeating them is safe, as many as there are.
 GROUP = 4
 
-# How long a worker may take for them, or for each part of a long one, before others may conclude
-# that it is gone.
+# How long a worker may take for a message, or for each part of a long one, before others may
+# conclude that it is gone.
 CLAIM = timedelta(minutes=1)
 CLAIM_OF_PART = timedelta(seconds=15)
 
-# What a carrier that takes nothing just now is given, try by try; then the message is refused.
-# One that comes back within some two minutes has not left anybody waiting for longer than that.
-WAITS = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (2, 5, 15, 30, 30, 30, 60, 300, 900, 3600, 7200, 14400, 28800, 43200)
-)
+# How often a worker that always has something to hand over looks after the rest.
+LOOK_EVERY = timedelta(seconds=1)
 
 Outcome = Attempt.Outcome
 
+_COLUMNS = ("id", "message_id", "part", "carrier", "reference", "outcome", "started_at")
+_NEW = bulk.Table(Attempt, *_COLUMNS)
+_BEGUN = bulk.Changes(Attempt, "outcome", "started_at", still=("outcome", "state"))
 
-def deliver_due(*, most: int | None = None) -> int:
-    """Hand all messages that are due to the carrier, or the first `most`; return how many.
+_running = threading.Lock()
+_rung = threading.Event()
 
-    A message that the carrier keeps waiting holds one place of the window, not the others.
+
+def deliver_due(*, carrier_name: str = "", most: int | None = None) -> int:
+    """Hand all messages that are due to a carrier, or the first `most`; return how many.
+
+    One thread of a process does so at a time, with a window for many; whoever comes meanwhile
+    leaves word that there is something new. The carrier is that of the settings unless named.
     """
+    carrier = carriers.get(carrier_name or settings.CARRIER)
+    delivered = 0
+    _rung.set()
+    while _rung.is_set() and _running.acquire(blocking=False):
+        try:
+            delivered += deliver_all(carrier, most=most)
+        finally:
+            _running.release()
+    return delivered
+
+
+def deliver_all(carrier: Carrier, *, most: int | None = None) -> int:
+    """Go on until nothing is due or under way.
+
+    A message that the carrier keeps waiting holds one place of the window, not the others. What
+    comes back while something is stored is stored together after that.
+    """
+    claimed = 0
+    look_at = 0.0
+    with Window(carrier) as window:
+        while True:
+            _rung.clear()
+            room = window.room if most is None else min(window.room, most - claimed)
+            try:
+                if time.monotonic() >= look_at:
+                    _look_after_the_rest()
+                    look_at = time.monotonic() + LOOK_EVERY.total_seconds()
+                if room >= min(GROUP, carrier.window) or (room and not window.under_way):
+                    claimed += _take(window, carrier, room)
+            except Exception:
+                if not window.under_way:
+                    raise
+                # Logged; what is under way is stored first.
+                log.exception("nothing_taken", under_way=window.under_way)
+            if not window.under_way:
+                return claimed
+            ended = window.ended()
+            going_on = [errand for errand in ended if errand.goes_on]
+            left = _begin(window, carrier, going_on)
+            recording.record([errand for errand in ended if not errand.goes_on] + left)
+
+
+def _take(window: Window, carrier: Carrier, most: int) -> int:
+    """Claim messages and hand over the first part of each; return how many."""
+    group = _group(carrier)
+    errands = [
+        Errand(message=message, attempts=attempts)
+        for message, attempts in _claim(carrier.name, most, begun=group)
+    ]
+    window.send(errands[:group])
+    recording.record(_begin(window, carrier, errands[group:]))
+    return len(errands)
+
+
+def _group(carrier: Carrier) -> int:
+    return carrier.window if carrier.repeats_are_safe else GROUP
+
+
+def _begin(window: Window, carrier: Carrier, errands: Sequence[Errand]) -> list[Errand]:
+    """Store that the next part of each is being handed over, and hand it over.
+
+    Return those of which it could not be stored, or whose claim ends too soon. What was answered
+    so far is recorded with the last part: if this worker dies, reports tell of it.
+    """
+    left: list[Errand] = []
+    group = _group(carrier)
+    for first in range(0, len(errands), group):
+        some = errands[first : first + group]
+        begun = _begun(some)
+        window.send(errand for errand in some if errand.message.pk in begun)
+        left += [errand for errand in some if errand.message.pk not in begun]
+    return left
+
+
+def _begun(errands: Sequence[Errand]) -> set[int]:
+    """Begin the next parts of messages with one commit; return the messages of which it was.
+
+    Nobody else touches a message for as long as the claim lasts, but for a report that comes.
+    """
+    now = timezone.now()
+    nexts = {
+        errand.attempts[0].pk: errand.attempts[0]
+        for errand in errands
+        if errand.attempts and (errand.message.claimed_until or now) >= now + CLAIM_OF_PART
+    }
+    try:
+        begun = _BEGUN.store(
+            (pk, attempt.outcome, "", Outcome.UNANSWERED, now) for pk, attempt in nexts.items()
+        )
+    except Exception:
+        # Logged; whatever is known of them is recorded.
+        log.exception("parts_not_begun", messages=len(errands))
+        return set()
+    return {nexts[pk].message_id for pk in begun}
+
+
+def _look_after_the_rest() -> None:
     unresolved.note_abandoned()
     unresolved.decide_due()
     queue_scheduled()
-    carrier = carriers.get(settings.CARRIER)
-    claimed = 0
-    under_way: dict[Future[Answer | None], Errand] = {}
-    with ThreadPoolExecutor(WINDOW) as pool:
-        while True:
-            while len(under_way) <= WINDOW - GROUP:
-                size = GROUP if most is None else min(GROUP, most - claimed)
-                group = _claim(carrier.name, size) if size else []
-                for message, attempts in group:
-                    errand = Errand(message=message, attempts=attempts)
-                    under_way[pool.submit(hand_over, carrier, errand)] = errand
-                claimed += len(group)
-                if len(group) < GROUP:
-                    break
-            if not under_way:
-                return claimed
-            ended, _others = wait(under_way, return_when=FIRST_COMPLETED)
-            for job in ended:
-                errand = under_way.pop(job)
-                if _goes_on(errand, job):
-                    under_way[pool.submit(hand_over, carrier, errand)] = errand
 
 
-def _goes_on(errand: Errand, job: Future[Answer | None]) -> bool:
-    """Begin the next part of a message, or record how handing it over ended; return which."""
-    message = errand.message
-    try:
-        answer = job.result()
-        if answer is not None:
-            errand.answers.append(answer)
-            errand.attempts = errand.attempts[1:]
-            # After a refusal the rest stays here.
-            if answer.outcome in (Outcome.TAKEN, Outcome.UNANSWERED) and _begin_next(errand):
-                return True
-        _record_answers(message.pk, errand.answers, claimed_until=message.claimed_until)
-    except OperationalError:
-        # The database is at fault: the message is found again when its claim ends.
-        log.exception("answers_not_recorded", message=message.pk)
-    except Exception as fault:
-        # Logged; what the carrier answered for others counts.
-        log.exception("answers_not_recorded", message=message.pk)
-        unresolved.stumbled(
-            message.pk, f"The carrier's answer could not be stored ({type(fault).__name__})"
-        )
-    return False
-
-
-def _begin_next(errand: Errand) -> bool:
-    """Store that the next part is being handed over, unless there is none or the claim ends.
-
-    Nobody else touches the message for as long as the claim lasts. What was answered so far is
-    recorded with the last part: if this worker dies, reports tell of it.
-    """
-    now, claimed_until = timezone.now(), errand.message.claimed_until
-    if not errand.attempts or claimed_until is None or claimed_until < now + CLAIM_OF_PART:
-        return False
-    begun = Attempt.objects.filter(
-        pk=errand.attempts[0].pk, outcome__in=[Outcome.NOT_SENT, Outcome.NO_ANSWER], state=""
-    ).update(outcome=Outcome.UNANSWERED, started_at=now)
-    return bool(begun)
-
-
-def _claim(carrier_name: str, size: int) -> list[tuple[Message, list[Attempt]]]:
+def _claim(
+    carrier_name: str, size: int, *, begun: int | None = None
+) -> list[tuple[Message, list[Attempt]]]:
     """Take due messages for this worker, and begin the first of the parts still to hand over.
 
     An attempt is stored as unanswered right before its part is written, and no sooner: the others
-    of a message are stored as not sent, so that they are simply due again if this worker dies.
+    of a message, and all but the `begun` first messages, are stored as not sent, so that they are
+    simply due again if this worker dies.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -137,13 +181,22 @@ def _claim(carrier_name: str, size: int) -> list[tuple[Message, list[Attempt]]]:
             message.claimed_until = claimed_until
         earlier = _Earlier(carrier_name, [message for message in messages if message.carrier])
         claimed = [(message, earlier.still_to_make(message, now)) for message in messages]
-        Attempt.objects.bulk_create(
-            attempt for _message, attempts in claimed for attempt in attempts if not attempt.pk
-        )
-        firsts = [attempts[0] for _message, attempts in claimed if attempts]
+        firsts = [attempts[0] for _message, attempts in claimed[:begun] if attempts]
+        for attempt in firsts:
+            if not attempt.pk:
+                attempt.outcome = Outcome.UNANSWERED
+        _store([each for _message, attempts in claimed for each in attempts if not each.pk])
         if again := [each.pk for each in firsts if each.outcome != Outcome.UNANSWERED]:
             Attempt.objects.filter(pk__in=again).update(outcome=Outcome.UNANSWERED, started_at=now)
     return claimed
+
+
+def _store(attempts: Sequence[Attempt]) -> None:
+    if not attempts:
+        return
+    for attempt, key in zip(attempts, _NEW.next_ids(len(attempts))(), strict=True):
+        attempt.pk = key
+    _NEW.insert([getattr(attempt, name) for name in _COLUMNS] for attempt in attempts)
 
 
 class _Earlier:
@@ -181,126 +234,20 @@ class _Earlier:
             if key in self._away:
                 continue
             known = self._again.get(key)
-            if message.pk in self._refused and not (known and _may_be_on_air(known)):
+            if message.pk in self._refused and not (known and may_be_on_air(known)):
                 continue
-            found.append(known or self._new(message, part, now, is_begun=not found))
+            found.append(known or self._new(message, part, now))
         return found
 
-    def _new(self, message: Message, part: int, now: datetime, *, is_begun: bool) -> Attempt:
+    def _new(self, message: Message, part: int, now: datetime) -> Attempt:
         return Attempt(
             message=message,
             part=part,
             carrier=self._carrier_name,
             reference=uuid.uuid4().hex,
-            outcome=Outcome.UNANSWERED if is_begun else Outcome.NOT_SENT,
+            outcome=Outcome.NOT_SENT,
             started_at=now,
         )
-
-
-def _may_be_on_air(attempt: Attempt) -> bool:
-    return attempt.outcome == Outcome.NO_ANSWER
-
-
-@transaction.atomic
-def _record_answers(
-    message_id: int, answers: Sequence[Answer], *, claimed_until: datetime | None = None
-) -> None:
-    """Store what the carrier answered, and what follows for the message.
-
-    `claimed_until` tells this worker's claim from that of another one, to which the message
-    was given when this one was taken for gone: then only what is known of the parts counts.
-    """
-    message = settling.locked(message_id)
-    is_news = message.is_final and _without_word(answers)
-    for answer in answers:
-        _record_answer(answer)
-    reports.match_early(
-        message.carrier,
-        {a.carrier_message_id: a.attempt for a in answers if a.carrier_message_id},
-    )
-    at = max((answer.at for answer in answers), default=timezone.now())
-    if message.is_final:
-        if is_news:
-            settling.note(message, "The carrier's answer came too late", at)
-        return
-    if claimed_until and message.claimed_until not in (None, claimed_until):
-        settling.settle(message, at=at)
-        return
-    fault = next((answer.fault for answer in answers if answer.fault), "")
-    if fault and all(answer.outcome == Outcome.NOT_SENT for answer in answers):
-        unresolved.put_off(message, f"The program failed before it was handed over ({fault})")
-        return
-    later = next((a for a in answers if a.outcome == Outcome.TRY_LATER), None)
-    if later is not None and message.tries < len(WAITS):
-        _put_back(message, later)
-        return
-    if later is not None:
-        _give_up(message, later)
-    Message.objects.filter(pk=message.pk).update(claimed_until=None)
-    message.claimed_until = None
-    settling.settle(message, at=at)
-    if message.state == State.SUBMITTING and settling.without_answer(message):
-        _leave_open(message, fault)
-
-
-def _without_word(answers: Sequence[Answer]) -> bool:
-    """Tell whether neither answer nor report had come for one of the parts answered now."""
-    answered = [a.attempt.pk for a in answers if a.outcome != Outcome.UNANSWERED]
-    return Attempt.objects.filter(
-        pk__in=answered, outcome__in=[Outcome.UNANSWERED, Outcome.NO_ANSWER]
-    ).exists()
-
-
-def _leave_open(message: Message, fault: str) -> None:
-    if fault:
-        why = f"The program failed while the carrier was spoken to ({fault})"
-    else:
-        why = "The carrier did not answer"
-    unresolved.leave_open(message, why, is_fault=bool(fault))
-
-
-def _record_answer(answer: Answer) -> None:
-    if answer.outcome == Outcome.UNANSWERED:
-        return
-    attempts = Attempt.objects.filter(pk=answer.attempt.pk)
-    outcome = answer.outcome
-    if outcome != Outcome.TAKEN:
-        # A report that came first knows better: whoever reports on a part has taken it.
-        attempts = attempts.filter(outcome__in=[Outcome.UNANSWERED, Outcome.NOT_SENT], state="")
-    if _may_be_on_air(answer.attempt) and outcome in (Outcome.NOT_SENT, Outcome.TRY_LATER):
-        # The carrier may have it from before: its reference stays the same at the next try.
-        outcome = Outcome.NO_ANSWER
-    attempts.update(
-        outcome=outcome,
-        carrier_message_id=answer.carrier_message_id,
-        answered_at=answer.at,
-    )
-    if answer.outcome == Outcome.REJECTED:
-        attempts.model.objects.filter(pk=answer.attempt.pk, outcome=Outcome.REJECTED).update(
-            state=State.REJECTED, ptt=answer.ptt, code=answer.code[:40]
-        )
-
-
-def _put_back(message: Message, later: Answer) -> None:
-    wait = max(later.wait or timedelta(0), WAITS[message.tries])
-    if message.advance(State.QUEUED, since=later.at, cause="The carrier asked to try later"):
-        Message.objects.filter(pk=message.pk).update(
-            tries=F("tries") + 1, due_at=later.at + wait, claimed_until=None
-        )
-
-
-def _give_up(message: Message, later: Answer) -> None:
-    """Treat what the carrier would not take, after the last try, as refused by it."""
-    Attempt.objects.filter(
-        Q(pk=later.attempt.pk, outcome=Outcome.TRY_LATER) | Q(outcome=Outcome.NOT_SENT),
-        message=message,
-        state="",
-    ).update(
-        outcome=Outcome.REJECTED,
-        state=State.REJECTED,
-        ptt=settling.NOT_DELIVERABLE,
-        code="not taken in time",
-    )
 
 
 def queue_scheduled() -> int:

@@ -1,7 +1,12 @@
-"""Hands the parts of one message to a carrier, in a thread that never touches the database."""
+"""Hands the parts of messages to a carrier, in threads that never touch the database."""
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Self
 
 import structlog
 from django.utils import timezone
@@ -39,12 +44,74 @@ class Errand:
     # What its parts say, once the first of them was handed over.
     texts: list[str] = field(default_factory=list)
 
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether a part is left to hand over; after a refusal the rest stays here."""
+        outcomes = (Outcome.TAKEN, Outcome.UNANSWERED)
+        return bool(self.attempts and self.answers) and self.answers[-1].outcome in outcomes
+
+
+def may_be_on_air(attempt: Attempt) -> bool:
+    """Tell whether a carrier may have a part that is to be handed over once more."""
+    return attempt.outcome == Outcome.NO_ANSWER
+
+
+class Window:
+    """What is under way to a carrier: so many messages at once, a part of each.
+
+    To be used in a `with`, by one thread.
+    """
+
+    def __init__(self, carrier: carriers.Carrier) -> None:
+        self.under_way = 0
+        self._carrier = carrier
+        self._pool = ThreadPoolExecutor(carrier.window)
+        self._ended: SimpleQueue[Errand] = SimpleQueue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _where: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown()
+
+    @property
+    def room(self) -> int:
+        return self._carrier.window - self.under_way
+
+    def send(self, errands: Iterable[Errand]) -> None:
+        """Have the next part of each handed over, which is stored as begun."""
+        for errand in errands:
+            self.under_way += 1
+            self._pool.submit(self._run, errand)
+
+    def ended(self) -> list[Errand]:
+        """Wait until one is back, and return all that are by then."""
+        errands = [self._ended.get()]
+        while len(errands) < self.under_way:
+            try:
+                errands.append(self._ended.get_nowait())
+            except Empty:
+                break
+        self.under_way -= len(errands)
+        return errands
+
+    def _run(self, errand: Errand) -> None:
+        try:
+            answer = hand_over(self._carrier, errand)
+            if answer is not None:
+                errand.answers.append(answer)
+                errand.attempts = errand.attempts[1:]
+        finally:
+            self._ended.put(errand)
+
 
 def hand_over(carrier: carriers.Carrier, errand: Errand) -> Answer | None:
-    """Submit the next part of a message, or return None where all are away already.
-
-    Runs in a thread of its own and therefore never touches the database.
-    """
+    """Submit the next part of a message, or return None where all are away already."""
     if not errand.attempts:
         return None
     attempt = errand.attempts[0]

@@ -9,6 +9,7 @@ order of their keys. A debit shares the row of its user and never writes it; who
 quota locks that row, but not its key, so that others can go on referring to it.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -57,30 +58,55 @@ class AnotherHolder(Exception):
     """No one person owns both accounts; nothing was moved."""
 
 
-def refund(message: Message, *, reason: str) -> Decimal:
-    """Give back what a message cost, to the purse that paid, once; return the credits.
+def refund(reasons: Mapping[Message, str]) -> None:
+    """Give back what messages cost, each for a reason, to the purses that paid, once.
 
     A purse that was closed meanwhile (quota switched off, user deleted) passes them on to the
     account. A second refund of the same message violates `refund_once_per_message`.
     """
-    submission = message.submission
+    if not reasons:
+        return
     with transaction.atomic():
-        user = _locked(submission.api_user_id) if submission.api_user_id else None
-        account_wallet_id = Account.objects.values_list("wallet_id", flat=True).get(
-            pk=message.account_id
+        users = _locked_all({message.submission.api_user_id for message in reasons})
+        accounts = dict(
+            Account.objects.filter(pk__in={message.account_id for message in reasons}).values_list(
+                "pk", "wallet_id"
+            )
         )
-        is_open = user is not None and submission.wallet_id == user.wallet_id
-        moved = _moved(submission.wallet_id if is_open else account_wallet_id, message.credits)
-        _enter(
-            moved,
-            kind=Kind.REFUND,
-            account_id=message.account_id,
-            submission=submission,
-            message=message,
-            api_user=submission.api_user,
-            reason=reason,
+        of_wallet: dict[int, list[Message]] = {}
+        for message in reasons:
+            submission = message.submission
+            user = users.get(submission.api_user_id)
+            is_open = user is not None and submission.wallet_id == user.wallet_id
+            wallet_id = submission.wallet_id if is_open else accounts[message.account_id]
+            of_wallet.setdefault(wallet_id, []).append(message)
+        for wallet_id in sorted(of_wallet):
+            _refund_to(wallet_id, {each: reasons[each] for each in of_wallet[wallet_id]})
+
+
+def _refund_to(wallet_id: int, reasons: Mapping[Message, str]) -> None:
+    """Give back to a purse in one movement, with an entry for each message."""
+    now = timezone.now()
+    moved = _moved(wallet_id, sum((message.credits for message in reasons), Decimal(0)))
+    balance = moved.before
+    entries = []
+    for message, reason in reasons.items():
+        balance += message.credits
+        entries.append(
+            LedgerEntry(
+                account_id=message.account_id,
+                wallet_id=wallet_id,
+                api_user_id=message.submission.api_user_id,
+                kind=Kind.REFUND,
+                credits=message.credits,
+                balance=balance,
+                submission_id=message.submission_id,
+                message=message,
+                reason=reason[:200],
+                created_at=now,
+            )
         )
-    return message.credits
+    LedgerEntry.objects.bulk_create(entries)
 
 
 def top_up(account: Account, credits: Decimal, *, by: User | None, reason: str) -> Decimal:
@@ -251,6 +277,14 @@ def _locked(api_user_id: int) -> ApiUser:
     )
 
 
+def _locked_all(api_user_ids: Iterable[int | None]) -> dict[int | None, ApiUser]:
+    """Lock API users in the order of their keys; return them by these."""
+    locked = ApiUser.objects.select_for_update(no_key=True).filter(
+        pk__in=[key for key in api_user_ids if key is not None]
+    )
+    return {user.pk: user for user in locked.order_by("pk")}
+
+
 def _moved(wallet_id: int, credits: Decimal) -> Moved:
     moved = purses.move(wallet_id, credits)
     if moved is None:
@@ -265,7 +299,6 @@ def _enter(
     account_id: int,
     api_user: ApiUser | None = None,
     submission: Submission | None = None,
-    message: Message | None = None,
     by: User | None = None,
     reason: str = "",
 ) -> None:
@@ -277,7 +310,6 @@ def _enter(
         credits=moved.after - moved.before,
         balance=moved.after,
         submission=submission,
-        message=message,
         by=by,
         reason=reason[:200],
         created_at=timezone.now(),

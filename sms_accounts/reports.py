@@ -1,6 +1,8 @@
 """DLRs: what carriers send is kept as it came, then understood and applied to its message."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -8,7 +10,7 @@ from django.db import OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from sms_accounts import carriers, settling
+from sms_accounts import bulk, carriers, moves, settling
 from sms_accounts.models import FINAL, Attempt, DlrPost, DlrReport, User
 
 log = structlog.get_logger(__name__)
@@ -19,8 +21,43 @@ LEFT_OVER = timedelta(days=3)
 # How often a report that cannot be applied is tried, until it is parked for staff to look at.
 MOST_FAULTS = 3
 
+# How many posts are read with one commit, and how many messages are moved on with one.
+POSTS = 20
+AT_ONCE = 500
+
 # As the index of these ids has it; a database takes that index only where it is asked for.
 _HAS_ID = ~Q(carrier_message_id="")
+
+# A report, and the attempt that it speaks of.
+Pair = tuple[DlrReport, Attempt]
+
+_COLUMNS = (
+    "id",
+    "post_id",
+    "carrier",
+    "reference",
+    "carrier_message_id",
+    "state",
+    "ptt",
+    "code",
+    "reported_at",
+    "received_at",
+)
+_NEW = bulk.Table(DlrReport, *_COLUMNS)
+_MATCHES = bulk.Changes(DlrReport, "attempt_id", still=("attempt_id",))
+_PARTS = bulk.Changes(
+    Attempt,
+    "state",
+    "ptt",
+    "code",
+    "outcome",
+    "answered_at",
+    "carrier_message_id",
+    still=("state",),
+)
+
+_running = threading.Lock()
+_rung = threading.Event()
 
 
 def store_post(carrier_name: str, body: bytes, content_type: str) -> DlrPost:
@@ -34,51 +71,94 @@ def store_post(carrier_name: str, body: bytes, content_type: str) -> DlrPost:
 
 
 def record_dlrs() -> int:
-    """Read all stored DLR posts in their order and apply their reports; return how many."""
+    """Read all stored DLR posts in their order and apply their reports; return how many.
+
+    One thread of a process does so at a time; whoever comes meanwhile leaves word that there is
+    something new.
+    """
     done = 0
-    while (report_ids := _read_next_post()) is not None:
-        for report_id in report_ids:
-            _apply(report_id)
-        done += 1
+    _rung.set()
+    while _rung.is_set() and _running.acquire(blocking=False):
+        try:
+            done += record_all()
+        finally:
+            _running.release()
+    return done
+
+
+def record_all() -> int:
+    done = 0
+    _rung.clear()
+    while (read := _read_next_posts()) is not None:
+        posts, reports = read
+        _apply_all(reports)
+        done += posts
     return done + _apply_left_over()
 
 
 @transaction.atomic
-def _read_next_post() -> list[int] | None:
-    """Store what the next post reports; return the ids, or None if there is no post to read."""
-    post = (
+def _read_next_posts() -> tuple[int, list[DlrReport]] | None:
+    """Store what the next posts report; return how many these are, or None if there is none."""
+    posts = list(
         DlrPost.objects.filter(read_at=None)
         .select_for_update(skip_locked=True)
-        .order_by("id")
-        .first()
+        .order_by("id")[:POSTS]
     )
-    if post is None:
+    if not posts:
         return None
-    reports: list[DlrReport] = []
+    reports = _stored([(post, _understood(post)) for post in posts])
+    now = timezone.now()
+    DlrPost.objects.filter(pk__in=[post.pk for post in posts]).update(read_at=now)
+    DlrPost.objects.bulk_update([post for post in posts if post.problem], ["problem"])
+    return len(posts), reports
+
+
+def _understood(post: DlrPost) -> Sequence[carriers.Dlr]:
+    """Return what a post reports; what keeps it from being understood stands in it then."""
     try:
-        dlrs = carriers.get(post.carrier).parse_dlrs(
+        return carriers.get(post.carrier).parse_dlrs(
             bytes(post.body), {"Content-Type": post.content_type}
         )
-        reports = _store_reports(post, dlrs)
     except carriers.MalformedDlr as malformed:
         log.warning("dlr_not_understood", post=post.pk, carrier=post.carrier)
         post.problem = str(malformed)[:200]
+    except Exception as unforeseen:
+        # Logged and kept; the others go on.
+        log.exception("dlr_not_read", post=post.pk, carrier=post.carrier)
+        post.problem = _stumbled(unforeseen)
+    return ()
+
+
+def _stumbled(unforeseen: Exception) -> str:
+    return f"Could not be read: {type(unforeseen).__name__}"
+
+
+def _stored(understood: Sequence[tuple[DlrPost, Sequence[carriers.Dlr]]]) -> list[DlrReport]:
+    """Store the reports of posts together, or one post after the other where that fails."""
+    try:
+        return _store_reports(understood)
     except OperationalError:
-        # The database is at fault and not the post, which stays to be read again.
+        # The database is at fault and not the posts, which stay to be read again.
         raise
     except Exception as unforeseen:
-        # Logged and kept; the next post goes on.
-        log.exception("dlr_not_read", post=post.pk, carrier=post.carrier)
-        post.problem = f"Could not be read: {type(unforeseen).__name__}"
-    post.read_at = timezone.now()
-    post.save(update_fields=["read_at", "problem"])
-    return [report.pk for report in reports]
+        # Logged and kept; the others go on.
+        log.exception("dlrs_not_stored", posts=[post.pk for post, _dlrs in understood])
+        if len(understood) > 1:
+            return [report for each in understood for report in _stored([each])]
+        understood[0][0].problem = _stumbled(unforeseen)
+        return []
 
 
 @transaction.atomic
-def _store_reports(post: DlrPost, dlrs: Sequence[carriers.Dlr]) -> list[DlrReport]:
-    return DlrReport.objects.bulk_create(
+def _store_reports(
+    understood: Sequence[tuple[DlrPost, Sequence[carriers.Dlr]]],
+) -> list[DlrReport]:
+    dlrs = [(post, dlr) for post, each in understood for dlr in each]
+    if not dlrs:
+        return []
+    reports = [
         DlrReport(
+            pk=key,
             post=post,
             carrier=post.carrier,
             reference=dlr.reference or "",
@@ -89,28 +169,60 @@ def _store_reports(post: DlrPost, dlrs: Sequence[carriers.Dlr]) -> list[DlrRepor
             reported_at=dlr.at,
             received_at=post.received_at,
         )
-        for dlr in dlrs
-    )
+        for key, (post, dlr) in zip(_NEW.next_ids(len(dlrs))(), dlrs, strict=True)
+    ]
+    _NEW.insert([getattr(report, name) for name in _COLUMNS] for report in reports)
+    return reports
 
 
-def _apply(report_id: int) -> bool:
-    """Apply a report to its part, if that is known; return whether it was.
+def _apply_all(reports: Sequence[DlrReport]) -> int:
+    """Apply reports to their parts, in their order, where these are known; return how many were."""
+    applied = 0
+    attempts = _attempts_of(reports)
+    for report in reports:
+        if report.pk not in attempts:
+            log.warning("dlr_unmatched", carrier=report.carrier, report=report.pk)
+    known = [(report, attempts[report.pk]) for report in reports if report.pk in attempts]
+    for together in _one_of_each_message(known):
+        applied += _apply_together(together)
+    return applied
 
-    Each in a transaction of its own: whoever holds two messages and a purse may wait for
-    somebody who holds a third and waits for the purse.
-    """
-    report = DlrReport.objects.get(pk=report_id)
-    attempt = _attempt_of(report)
-    if attempt is None:
-        log.warning("dlr_unmatched", carrier=report.carrier, report=report.pk)
-        return False
-    return _applied(report, attempt)
+
+def _one_of_each_message(known: Sequence[Pair]) -> Iterator[list[Pair]]:
+    """Share reports out so that each share has one of a message at most, in their order."""
+    shares: list[list[Pair]] = []
+    seen: Counter[int] = Counter()
+    for pair in known:
+        number = seen[pair[1].message_id]
+        seen[pair[1].message_id] += 1
+        if number == len(shares):
+            shares.append([])
+        shares[number].append(pair)
+    for share in shares:
+        for first in range(0, len(share), AT_ONCE):
+            yield share[first : first + AT_ONCE]
+
+
+def _apply_together(pairs: Sequence[Pair]) -> int:
+    """Apply reports on different messages, each by itself where that fails; return how many."""
+    if len(pairs) > 1:
+        try:
+            apply(pairs)
+        except OperationalError:
+            log.warning("dlrs_put_off", reports=len(pairs))
+            return 0
+        except Exception:
+            # Logged; each stands for itself now.
+            log.exception("dlrs_not_applied", reports=len(pairs))
+        else:
+            return len(pairs)
+    return sum(_applied(report, attempt) for report, attempt in pairs)
 
 
 def _applied(report: DlrReport, attempt: Attempt) -> bool:
     """Apply a report to its attempt; return False where it stays for another time, or for good."""
     try:
-        record_dlr(report, attempt)
+        apply([(report, attempt)])
     except OperationalError:
         # The database is at fault, or somebody had the same rows: the next run tries again.
         log.warning("dlr_put_off", report=report.pk)
@@ -148,7 +260,7 @@ def _apply_left_over() -> int:
     Their reader was killed, or the report and the carrier's id were stored at the same moment
     and neither side saw the other.
     """
-    return sum(_apply(pk) for pk in _left_over().values_list("pk", flat=True)[:500])
+    return _apply_all(list(_left_over()[:AT_ONCE]))
 
 
 def _left_over() -> QuerySet[DlrReport]:
@@ -163,42 +275,79 @@ def _left_over() -> QuerySet[DlrReport]:
     ).order_by("id")
 
 
-def _attempt_of(report: DlrReport) -> Attempt | None:
-    """Return the attempt that a report speaks of, by our reference or by the carrier's id."""
-    attempts = Attempt.objects.filter(carrier=report.carrier)
-    if report.reference and (found := attempts.filter(reference=report.reference).first()):
-        return found
-    return _attempts_by_id(report).order_by("-id").first()
+def _attempts_of(reports: Sequence[DlrReport]) -> dict[int, Attempt]:
+    """Return the attempts that reports speak of, by our reference or by the carrier's id."""
+    by_reference = {
+        (attempt.carrier, attempt.reference): attempt
+        for attempt in Attempt.objects.filter(
+            reference__in=[report.reference for report in reports if report.reference]
+        )
+    }
+    found = {
+        report.pk: attempt
+        for report in reports
+        if (attempt := by_reference.get((report.carrier, report.reference)))
+    }
+    others = [report for report in reports if report.pk not in found]
+    for carrier in {report.carrier for report in others}:
+        ids = [report.carrier_message_id for report in others if report.carrier == carrier]
+        # The latest last: carriers give their ids out again, in time.
+        by_id = {
+            attempt.carrier_message_id: attempt
+            for attempt in _attempts_by_id(carrier, ids).order_by("id")
+        }
+        found |= {
+            report.pk: by_id[report.carrier_message_id]
+            for report in others
+            if report.carrier == carrier and report.carrier_message_id in by_id
+        }
+    return found
 
 
-def _attempts_by_id(report: DlrReport) -> QuerySet[Attempt]:
-    return Attempt.objects.filter(
-        _HAS_ID, carrier=report.carrier, carrier_message_id=report.carrier_message_id
-    )
+def _attempts_by_id(carrier: str, ids: Iterable[str]) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(_HAS_ID, carrier=carrier, carrier_message_id__in=set(ids))
 
 
 @transaction.atomic
-def record_dlr(report: DlrReport, attempt: Attempt) -> None:
-    """Apply a report to its part and to the message; what came too late is kept as a note."""
-    message = settling.locked(attempt.message_id)
-    if not DlrReport.objects.filter(pk=report.pk, attempt=None).update(attempt=attempt):
-        return
-    part = Attempt.objects.get(pk=attempt.pk)
-    if part.state in FINAL:
-        if report.state != part.state or report.ptt != part.ptt:
-            settling.note(message, f"Report came too late: {report.code}", report.received_at)
-        return
-    changes = {"state": report.state, "ptt": report.ptt, "code": report.code}
+def apply(pairs: Sequence[Pair]) -> None:
+    """Apply reports to their parts, each of another message, and to these messages.
+
+    What came too late is kept as a note.
+    """
+    messages = settling.locked_all(attempt.message_id for _report, attempt in pairs)
+    news = _MATCHES.store((report.pk, None, attempt.pk) for report, attempt in pairs)
+    attempts = settling.attempts_of(messages)
+    by_key = {message.pk: message for message in messages}
+    parts = {part.pk: part for each in attempts.values() for part in each}
+    changes, notes, moved = [], [], []
+    for report, attempt in pairs:
+        message, part = by_key[attempt.message_id], parts[attempt.pk]
+        if report.pk not in news:
+            continue
+        is_late = part.state in FINAL or message.is_final
+        if part.state not in FINAL:
+            changes.append(_reported(part, report))
+        elif (report.state, report.ptt) == (part.state, part.ptt):
+            continue
+        if is_late:
+            notes.append((message.pk, f"Report came too late: {report.code}", report.received_at))
+        else:
+            moved.append((message, report.received_at))
+    _PARTS.store(changes)
+    moves.note(notes)
+    settling.settle_all(moved, attempts)
+
+
+def _reported(part: Attempt, report: DlrReport) -> tuple[object, ...]:
+    """Set what a report says of a part, and return what is to be stored of it."""
+    before = part.state
+    part.state, part.ptt, part.code = report.state, report.ptt, report.code
     if part.outcome != Attempt.Outcome.TAKEN:
         # Whoever reports on a part has taken it, also if it said to try later.
-        changes |= {"outcome": Attempt.Outcome.TAKEN, "answered_at": report.received_at}
-        if report.carrier_message_id:
-            changes["carrier_message_id"] = report.carrier_message_id
-    Attempt.objects.filter(pk=part.pk).update(**changes)
-    if message.is_final:
-        settling.note(message, f"Report came too late: {report.code}", report.received_at)
-    else:
-        settling.settle(message, at=report.received_at)
+        part.outcome, part.answered_at = Attempt.Outcome.TAKEN, report.received_at
+        part.carrier_message_id = report.carrier_message_id or part.carrier_message_id
+    values = (part.outcome, part.answered_at, part.carrier_message_id)
+    return (part.pk, before, part.state, part.ptt, part.code, *values)
 
 
 def match_early(carrier_name: str, taken: Mapping[str, Attempt]) -> None:

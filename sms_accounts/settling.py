@@ -1,10 +1,13 @@
 """What its parts make of a message: the one place where a message changes its state."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 
-from sms_accounts import ledger
-from sms_accounts.models import FINAL, ApiUser, Attempt, Callback, Message, MessageEvent, State
+from django.db.models import Count
+
+from sms_accounts import bulk, ledger, moves
+from sms_accounts.models import FINAL, ApiUser, Attempt, Callback, Message, State
+from sms_accounts.moves import Move
 
 # ptt codes that follow from a state; the others come from the carrier.
 ACCEPTED, DELIVERED, NEVER_TOLD, NOT_DELIVERABLE = 3, 4, 6, 20
@@ -16,6 +19,19 @@ Outcome = Attempt.Outcome
 _OPEN = (Outcome.UNANSWERED, Outcome.TRY_LATER, Outcome.NO_ANSWER)
 _NO_ANSWER = (Outcome.UNANSWERED, Outcome.NO_ANSWER)
 
+_CALLBACKS = bulk.Table(
+    Callback,
+    "message_id",
+    "account_id",
+    "api_user_id",
+    "url",
+    "sequence",
+    "state",
+    "ptt",
+    "changed_at",
+    "due_at",
+)
+
 
 def locked(message_id: int) -> Message:
     return (
@@ -25,46 +41,99 @@ def locked(message_id: int) -> Message:
     )
 
 
-def settle(message: Message, *, at: datetime, cause: str = "") -> None:
-    """Move a locked message to where its parts are.
+def locked_all(message_ids: Iterable[int]) -> list[Message]:
+    """Return messages locked in the order of their keys, so that nobody waits in a circle."""
+    return list(
+        Message.objects.select_for_update(of=("self",), no_key=True)
+        .filter(pk__in=list(message_ids))
+        .select_related("submission")
+        .prefetch_related("account", "submission__api_user")
+        .order_by("pk")
+    )
 
-    It is delivered when all parts are, and failed when one is and the rest are final. While
-    the carrier's answer to a part is not known, or a worker is still at its parts, or one is to
-    be tried again, it stays; with parts left that nobody is at, it is due again.
+
+def attempts_of(messages: Sequence[Message]) -> dict[int, list[Attempt]]:
+    """Return all attempts of messages, by the keys of these, in their order."""
+    found: dict[int, list[Attempt]] = {message.pk: [] for message in messages}
+    for attempt in Attempt.objects.filter(message__in=found).order_by("id"):
+        found[attempt.message_id].append(attempt)
+    return found
+
+
+def settle(message: Message, *, at: datetime, cause: str = "") -> None:
+    """Move a locked message to where its parts are; see `settle_all`."""
+    settle_all([(message, at)], attempts_of([message]), cause=cause)
+
+
+def settle_all(
+    messages: Iterable[tuple[Message, datetime]],
+    attempts: Mapping[int, Sequence[Attempt]],
+    *,
+    cause: str = "",
+) -> None:
+    """Move locked messages, each at its moment, to where their attempts are.
+
+    A message is delivered when all parts are, and failed when one is and the rest are final.
+    While the carrier's answer to a part is not known, or a worker is still at its parts, or one
+    is to be tried again, it stays; with parts left that nobody is at, it is due again.
     """
+    found = (
+        next_move(message, _latest_of_each_part(attempts[message.pk]), at=at, cause=cause)
+        for message, at in messages
+    )
+    _make(move for move in found if move is not None)
+
+
+def next_move(
+    message: Message, parts: Sequence[Attempt], *, at: datetime, cause: str = ""
+) -> Move | None:
+    """Return where its parts move a message, or None where it stays."""
     if message.is_final:
-        return
-    parts = _latest_of_each_part(message)
+        return None
     if any(part.outcome in _OPEN and part.state not in FINAL for part in parts):
-        return
+        return None
     if message.claimed_until is not None and any(
         part.outcome == Outcome.NOT_SENT and part.state not in FINAL for part in parts
     ):
-        return
-    advance = partial(_advance, message, at=at, cause=cause)
+        return None
     taken = [part for part in parts if part.outcome == Outcome.TAKEN]
     failed = [part for part in parts if part.state in FINAL and part.state != State.DELIVERED]
     waiting = [part for part in taken if part.state not in FINAL]
     if not failed and len(taken) < len(parts):
         if message.state == State.SUBMITTING and message.claimed_until is None:
-            message.advance(State.QUEUED, since=at, cause="Its other parts are still here")
-        return
+            why = "Its other parts are still here"
+            return Move(message=message, to=State.QUEUED, since=at, cause=why)
+        return None
+    to: State
+    ptt: int | None
     if waiting:
         # Trouble that is being retried is news; that a part is on its way is the ordinary case.
         ptt = max((part.ptt for part in waiting if part.ptt in RETRIED), default=ACCEPTED)
-        advance(State.ENROUTE, ptt=ptt, code=waiting[-1].code, is_taken=True)
+        to, code = State.ENROUTE, waiting[-1].code
     elif not failed:
-        advance(State.DELIVERED, ptt=DELIVERED, code=parts[-1].code, is_taken=True)
+        to, ptt, code = State.DELIVERED, DELIVERED, parts[-1].code
     elif all(part.state == State.REJECTED or part.outcome == Outcome.NOT_SENT for part in parts):
-        if advance(State.REJECTED, ptt=failed[0].ptt, code=failed[0].code):
-            reason = cause or f"Refused by the carrier: {failed[0].code}"
-            ledger.refund(message, reason=reason)
+        return _rejection(message, failed[0], at=at, cause=cause)
     else:
-        state = State(failed[0].state)
-        if state == State.REJECTED:
+        to, ptt, code = State(failed[0].state), failed[0].ptt, failed[0].code
+        if to == State.REJECTED:
             # Other parts went on air, and the carrier charges for them.
-            state = State.UNDELIVERABLE
-        advance(state, ptt=failed[0].ptt, code=failed[0].code, is_taken=bool(taken))
+            to = State.UNDELIVERABLE
+    return Move(
+        message=message, to=to, since=at, ptt=ptt, code=code, cause=cause, is_taken=bool(taken)
+    )
+
+
+def _rejection(message: Message, part: Attempt, *, at: datetime, cause: str) -> Move:
+    return Move(
+        message=message,
+        to=State.REJECTED,
+        since=at,
+        ptt=part.ptt,
+        code=part.code,
+        cause=cause,
+        refund_because=cause or f"Refused by the carrier: {part.code}",
+    )
 
 
 def end(message: Message, *, at: datetime, cause: str) -> None:
@@ -73,7 +142,7 @@ def end(message: Message, *, at: datetime, cause: str) -> None:
     A part that the carrier may have becomes unknown; one that it never got counts as refused.
     Credits go back only where the carrier got no part at all.
     """
-    for part in _latest_of_each_part(message):
+    for part in _parts_of(message):
         if part.state in FINAL:
             continue
         if part.outcome == Outcome.TAKEN or part.outcome in _NO_ANSWER:
@@ -90,10 +159,20 @@ def give_back(message: Message, *, at: datetime, reason: str) -> None:
 
     Its parts become unknown, so that whatever is heard of them later is a note.
     """
-    open_parts = [part.pk for part in _latest_of_each_part(message) if part.state not in FINAL]
+    open_parts = [part.pk for part in _parts_of(message) if part.state not in FINAL]
     Attempt.objects.filter(pk__in=open_parts).update(state=State.UNKNOWN, ptt=NEVER_TOLD)
-    if _advance(message, State.REJECTED, at=at, ptt=NEVER_TOLD, cause=reason):
-        ledger.refund(message, reason=reason)
+    _make(
+        [
+            Move(
+                message=message,
+                to=State.REJECTED,
+                since=at,
+                ptt=NEVER_TOLD,
+                cause=reason,
+                refund_because=reason,
+            )
+        ]
+    )
 
 
 def cancel(message: Message, *, at: datetime, reason: str) -> bool:
@@ -101,17 +180,17 @@ def cancel(message: Message, *, at: datetime, reason: str) -> bool:
 
     Return False where it is no longer scheduled; nothing has changed then.
     """
-    if not _advance(message, State.CANCELLED, at=at, ptt=None, cause=reason):
-        return False
-    ledger.refund(message, reason=reason)
-    return True
+    cancelled = Move(
+        message=message, to=State.CANCELLED, since=at, cause=reason, refund_because=reason
+    )
+    return bool(_make([cancelled]))
 
 
 def without_answer(message: Message) -> list[Attempt]:
     """Return the parts of which nobody knows whether the carrier took them."""
     return [
         part
-        for part in _latest_of_each_part(message)
+        for part in _parts_of(message)
         if part.outcome in _NO_ANSWER and part.state not in FINAL
     ]
 
@@ -120,21 +199,22 @@ def is_on_air(message: Message) -> bool:
     """Tell whether the carrier is known to have taken a part."""
     return any(
         part.outcome == Outcome.TAKEN and part.state != State.REJECTED
-        for part in _latest_of_each_part(message)
+        for part in _parts_of(message)
     )
 
 
 def has_failed(message: Message) -> bool:
     """Tell whether a part is known to have failed, and with it the message."""
-    return any(
-        part.state in FINAL and part.state != State.DELIVERED
-        for part in _latest_of_each_part(message)
-    )
+    return any(part.state in FINAL and part.state != State.DELIVERED for part in _parts_of(message))
 
 
-def _latest_of_each_part(message: Message) -> list[Attempt]:
+def _parts_of(message: Message) -> list[Attempt]:
+    return _latest_of_each_part(attempts_of([message])[message.pk])
+
+
+def _latest_of_each_part(attempts: Iterable[Attempt]) -> list[Attempt]:
     latest: dict[int, Attempt] = {}
-    for attempt in message.attempts.order_by("id"):
+    for attempt in attempts:
         known = latest.get(attempt.part)
         if known is None or _replaces(attempt, known):
             latest[attempt.part] = attempt
@@ -161,49 +241,50 @@ def _weight(attempt: Attempt) -> int:
     return 2 if attempt.state in FINAL else 3
 
 
-def _advance(
-    message: Message,
-    to: State,
-    *,
-    at: datetime,
-    ptt: int | None,
-    code: str = "",
-    cause: str = "",
-    is_taken: bool = False,
-) -> bool:
-    """Move a message on and, in the same transaction, leave word for whoever wants to know."""
-    if not message.advance(to, since=at, ptt=ptt, code=code, cause=cause, is_taken=is_taken):
-        return False
-    _leave_word(message, at)
-    return True
+def _make(wanted: Iterable[Move]) -> list[Move]:
+    """Move messages on and, in the same transaction, pay back and leave word; return what was."""
+    made = moves.make(wanted)
+    ledger.refund({move.message: move.refund_because for move in made if move.refund_because})
+    _leave_word([move for move in made if move.to != State.QUEUED])
+    return made
 
 
-def _leave_word(message: Message, at: datetime) -> None:
-    """Store a callback for the user's URL, and for the account's where it is another one."""
+def _leave_word(made: Sequence[Move]) -> None:
+    """Store callbacks for each user's URL, and for the account's where it is another one."""
+    listeners = {move: found for move in made if (found := _listeners(move.message))}
+    if not listeners:
+        return
+    told = dict(
+        Callback.objects.filter(message__in=[move.message.pk for move in listeners])
+        .values_list("message")
+        .annotate(Count("sequence", distinct=True))
+    )
+    _CALLBACKS.insert(
+        (
+            move.message.pk,
+            move.message.account_id,
+            listener and listener.pk,
+            url,
+            told.get(move.message.pk, 0) + 1,
+            move.to,
+            move.ptt,
+            move.since,
+            move.since,
+        )
+        for move, found in listeners.items()
+        for url, listener in found.items()
+    )
+
+
+def _listeners(message: Message) -> dict[str, ApiUser | None]:
     user, account = message.submission.api_user, message.account
     listeners: dict[str, ApiUser | None] = {}
     if user is not None and user.callback_url and user.deleted_at is None:
         listeners[user.callback_url] = user
     if account.callback_url:
         listeners.setdefault(account.callback_url, None)
-    if not listeners:
-        return
-    sequence = Callback.objects.filter(message=message).values("sequence").distinct().count() + 1
-    Callback.objects.bulk_create(
-        Callback(
-            message=message,
-            account=account,
-            api_user=listener,
-            url=url,
-            sequence=sequence,
-            state=message.state,
-            ptt=message.ptt,
-            changed_at=at,
-            due_at=at,
-        )
-        for url, listener in listeners.items()
-    )
+    return listeners
 
 
 def note(message: Message, cause: str, at: datetime) -> None:
-    MessageEvent.objects.create(message=message, cause=cause[:200], at=at)
+    moves.note([(message.pk, cause, at)])

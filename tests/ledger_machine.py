@@ -243,7 +243,7 @@ class LedgerMachine(RuleBasedStateMachine):
         refunded = [each for each in self.books.messages if each.is_refunded]
         message = Message.objects.get(pk=refunded[index % len(refunded)].pk)
         with pytest.raises(IntegrityError), transaction.atomic():
-            ledger.refund(message, reason="A second time")
+            ledger.refund({message: "A second time"})
 
     @precondition(lambda self: +self.books.waiting_sms)
     @rule()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from django.utils import timezone
 
-from sms_accounts import carriers, delivery, handover, reports
+from sms_accounts import carriers, handover, recording, reports
 from sms_accounts.carriers import Dlr, MalformedDlr, Submit
 from sms_accounts.models import Attempt, Message
 
@@ -31,6 +31,7 @@ class ScriptedCarrier:
     name = "scripted"
     knows_references = True
     repeats_are_safe = False
+    window = 16
 
     def __init__(self, *steps: Step):
         self.steps = deque(steps)
@@ -124,4 +125,4 @@ def refused(attempt: Attempt) -> handover.Answer:
 def answer(message: Message, attempts: list[Attempt]) -> None:
     """Store that the carrier took all parts; its ids are our references."""
     answers = [taken(attempt, carrier_id=attempt.reference) for attempt in attempts]
-    delivery._record_answers(message.pk, answers)
+    recording.record_answers(message.pk, answers)

@@ -20,7 +20,7 @@ class TestAppendOnly:
     @pytest.fixture
     def entries(self):
         message = make_message()
-        ledger.refund(message, reason="refused")
+        ledger.refund({message: "refused"})
         return LedgerEntry.objects.filter(account=message.account)
 
     def test_refuses_to_change_an_entry(self, entries):

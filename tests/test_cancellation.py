@@ -164,9 +164,9 @@ class TestAtOnce:
 
             at_once(
                 cancel,
-                delivery.deliver_due,
+                partial(delivery.deliver_all, carrier),
                 delivery.queue_scheduled,
-                delivery.deliver_due,
+                partial(delivery.deliver_all, carrier),
             )
             delivery.deliver_due()
 

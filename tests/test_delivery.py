@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from sms_accounts import delivery
+from sms_accounts import delivery, recording
 from sms_accounts.carriers import OutcomeUnknown, Rejected, TryLater
 from sms_accounts.models import Message, State
 from tests.factories import make_account, make_api_user, make_long_message, make_message
@@ -76,10 +76,10 @@ class TestTaken:
 
     def test_goes_out_with_more_than_one_window_holds(self, carrier):
         user = make_api_user()
-        for _ in range(delivery.WINDOW * 2 + 1):
+        for _ in range(carrier.window * 2 + 1):
             make_message(user=user)
 
-        assert delivery.deliver_due() == delivery.WINDOW * 2 + 1
+        assert delivery.deliver_due() == carrier.window * 2 + 1
 
         assert not Message.objects.exclude(state=State.ENROUTE).exists()
 
@@ -144,7 +144,7 @@ class TestTriedLater:
             delivery.deliver_due()
         message.refresh_from_db()
         assert (message.state, message.tries) == (State.QUEUED, 1)
-        assert message.due_at == start + delivery.WAITS[0]
+        assert message.due_at == start + recording.WAITS[0]
         assert message.claimed_until is None
         with time_machine.travel(message.due_at - timedelta(seconds=1), tick=False):
             assert delivery.deliver_due() == 0
@@ -152,7 +152,7 @@ class TestTriedLater:
             delivery.deliver_due()
         second = message.due_at
         message.refresh_from_db()
-        assert message.due_at == second + delivery.WAITS[1]
+        assert message.due_at == second + recording.WAITS[1]
         with time_machine.travel(message.due_at, tick=False):
             delivery.deliver_due()
 
@@ -204,10 +204,10 @@ class TestTriedLater:
         assert message.state == State.DELIVERED
 
     def test_is_refused_and_paid_back_after_the_last_wait(self, carrier, user):
-        carrier.steps.extend([BUSY] * (len(delivery.WAITS) + 1))
+        carrier.steps.extend([BUSY] * (len(recording.WAITS) + 1))
         message = make_message(user=user)
 
-        for tries in range(1, len(delivery.WAITS) + 1):
+        for tries in range(1, len(recording.WAITS) + 1):
             delivery.deliver_due()
             message.refresh_from_db()
             assert (message.state, message.tries) == (State.QUEUED, tries)
@@ -224,7 +224,7 @@ class TestTriedLater:
     def test_is_not_paid_back_after_the_last_wait_where_a_part_is_on_air(self, carrier, user):
         carrier.steps.extend(["A1", BUSY])
         message = make_long_message(parts=2, user=user)
-        Message.objects.update(tries=len(delivery.WAITS))
+        Message.objects.update(tries=len(recording.WAITS))
 
         delivery.deliver_due()
         reported(message, "delivered", part=1)

@@ -112,11 +112,11 @@ class TestRefund:
         user = make_api_user(account=make_account(credits=10), quota=5)
         message = submission.submit(make_order(user)).submission.messages.get()
 
-        ledger.refund(message, reason="refused")
+        ledger.refund({message: "refused"})
 
         assert credits_of(user.wallet_id) == 5
         with pytest.raises(IntegrityError), transaction.atomic():
-            ledger.refund(message, reason="refused")
+            ledger.refund({message: "refused"})
         assert credits_of(user.wallet_id) == 5
 
     def test_of_a_closed_purse_goes_to_the_account(self):
@@ -124,7 +124,7 @@ class TestRefund:
         message = submission.submit(make_order(user)).submission.messages.get()
         ledger.set_quota(user, None, by=None)
 
-        ledger.refund(message, reason="refused")
+        ledger.refund({message: "refused"})
 
         assert credits_of(user.account.wallet_id) == 10
 

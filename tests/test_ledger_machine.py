@@ -52,21 +52,13 @@ def charges_the_purse_that_was_read_before(patch):
 
 
 def refunds_to_the_account_always(patch):
-    def refund(message, *, reason):
-        moved = purses.move(message.account.wallet_id, message.credits)
-        enter(moved, message, reason)
+    refund_to = ledger._refund_to
 
-    def enter(moved, message, reason):
-        ledger._enter(
-            moved,
-            kind=ledger.Kind.REFUND,
-            account_id=message.account_id,
-            submission=message.submission,
-            message=message,
-            reason=reason,
-        )
+    def to_the_account(_wallet_id, reasons):
+        for message, reason in reasons.items():
+            refund_to(message.account.wallet_id, {message: reason})
 
-    patch.setattr(ledger, "refund", refund)
+    patch.setattr(ledger, "_refund_to", to_the_account)
 
 
 def transfers_to_anybody(patch):

@@ -19,6 +19,7 @@ from sms_accounts import (
     delivery,
     gsm,
     outbound,
+    recording,
     settling,
     unresolved,
 )
@@ -168,6 +169,21 @@ class TestSubmit:
         assert message.parked_at
 
 
+def spoil(monkeypatch, is_bad, error):
+    """Let answers not be stored, neither with others nor alone."""
+
+    def spoilt(function):
+        def store(*given):
+            if is_bad(given[-1]):
+                raise error
+            return function(*given)
+
+        return store
+
+    for name in ("_change", "_record_answer"):
+        monkeypatch.setattr(recording, name, spoilt(getattr(recording, name)))
+
+
 class TestAnswer:
     """An answer that cannot be stored."""
 
@@ -175,13 +191,7 @@ class TestAnswer:
     def bad(self, carrier, monkeypatch):
         bad = make_message()
 
-        def record(answer):
-            if answer.attempt.message_id == bad.pk:
-                raise DataError
-            record_answer(answer)
-
-        record_answer = delivery._record_answer
-        monkeypatch.setattr(delivery, "_record_answer", record)
+        spoil(monkeypatch, lambda answer: answer.attempt.message_id == bad.pk, DataError)
         return bad
 
     def test_is_parked_with_the_reason_and_others_are_stored(self, carrier, clock, bad):
@@ -198,11 +208,8 @@ class TestAnswer:
     def test_of_a_database_that_was_away_is_left_to_the_claim(self, carrier, clock, monkeypatch):
         message = make_message()
 
-        def away(answer):
-            raise OperationalError
-
         with monkeypatch.context() as broken:
-            broken.setattr(delivery, "_record_answer", away)
+            spoil(broken, lambda answer: True, OperationalError)
             delivery.deliver_due()
         message.refresh_from_db()
         assert (message.parked_at, message.faults) == (None, 0)
@@ -277,12 +284,12 @@ class TestCallback:
         good = self.make("https://good.example/dlr", user)
         record = callbacks._record
 
-        def recording(outcomes, endpoints):
+        def recorded(outcomes, endpoints):
             if any(each.pk == good.pk and outcome.is_success for each, outcome in outcomes):
                 raise DataError
             record(outcomes, endpoints)
 
-        monkeypatch.setattr(callbacks, "_record", recording)
+        monkeypatch.setattr(callbacks, "_record", recorded)
 
         until_quiet(clock, callbacks.call_due, every=timedelta(minutes=2))
 

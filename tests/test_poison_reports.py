@@ -57,19 +57,19 @@ class TestDlrReport:
     @pytest.fixture
     def broken(self, bad, monkeypatch):
         with monkeypatch.context() as broken:
-            settle = failing(settling.settle, when=lambda message, **given: message.pk == bad.pk)
-            broken.setattr(settling, "settle", settle)
+            move = failing(settling.next_move, when=lambda message, *_, **given: message == bad)
+            broken.setattr(settling, "next_move", move)
             yield broken
 
     def test_is_tried_a_few_times_then_parked_with_the_reason(self, bad, broken):
         tries = []
-        apply = reports.record_dlr
+        apply = reports.apply
 
         def counting(*given):
             tries.append(given)
             apply(*given)
 
-        broken.setattr(reports, "record_dlr", counting)
+        broken.setattr(reports, "apply", counting)
         post(dlr("delivered", reference=bad.attempts.get().reference))
 
         for _ in range(6):
@@ -115,7 +115,7 @@ class TestDlrReport:
             raise OperationalError("deadlock detected")
 
         with monkeypatch.context() as blocked:
-            blocked.setattr(reports, "record_dlr", busy)
+            blocked.setattr(reports, "apply", busy)
             for _ in range(5):
                 reports.record_dlrs()
 
@@ -128,7 +128,7 @@ class TestDlrReport:
         post(dlr("delivered", carrier_message_id="A1"))
         reports.record_dlrs()
         carrier.steps.append("A1")
-        monkeypatch.setattr(reports, "record_dlr", lambda *given: 1 / 0)
+        monkeypatch.setattr(reports, "apply", lambda *given: 1 / 0)
 
         delivery.deliver_due()
 

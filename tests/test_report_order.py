@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from sms_accounts import delivery, ledger, reports
+from sms_accounts import delivery, ledger, recording, reports
 from sms_accounts.models import (
     FINAL,
     Attempt,
@@ -65,7 +65,7 @@ def lived_through(orders, *, parts: int) -> list[Message]:
             if event == ANSWER:
                 answer(message, attempts[message])
             elif event == REFUSAL:
-                delivery._record_answers(message.pk, [refused(each) for each in attempts[message]])
+                recording.record_answers(message.pk, [refused(each) for each in attempts[message]])
             else:
                 state, ptt = event
                 dlrs += [dlr(state, reference=a.reference, ptt=ptt) for a in attempts[message]]
@@ -166,7 +166,7 @@ class TestTwoReaders:
             post(dlr("rejected", reference=attempt.reference))
             post(dlr("delivered", reference=attempt.reference))
 
-        at_once(reports.record_dlrs, reports.record_dlrs, reports.record_dlrs)
+        at_once(reports.record_all, reports.record_all, reports.record_all)
 
         assert Callback.objects.exclude(state="enroute").count() == len(messages)
         assert not DlrReport.objects.filter(attempt=None).exists()
@@ -183,7 +183,7 @@ class TestTwoReaders:
 
             at_once(
                 reports.record_dlrs,
-                partial(delivery._record_answers, message.pk, [answer]),
+                partial(recording.record_answers, message.pk, [answer]),
             )
             reports.record_dlrs()
 
@@ -201,7 +201,7 @@ class TestTwoReaders:
 
         def refuse_all():
             for message, [attempt] in reversed(claimed):
-                delivery._record_answers(message.pk, [refused(attempt)])
+                recording.record_answers(message.pk, [refused(attempt)])
 
         at_once(
             reports.record_dlrs,

@@ -227,7 +227,7 @@ class TestWord:
         def fail(*args, **kwargs):
             raise RuntimeError
 
-        monkeypatch.setattr(Callback.objects, "bulk_create", fail)
+        monkeypatch.setattr(settling, "_leave_word", fail)
         message = make_message(user=user)
         with pytest.raises(RuntimeError):
             settled(REFUSED, message=message)

@@ -88,7 +88,7 @@ class TestCount:
         ledger.set_quota(user, Decimal(50), by=None)
         message = make_message(user=user)
         submission.submit(make_order(user))
-        ledger.refund(message, reason="Rejected")
+        ledger.refund({message: "Rejected"})
         time_machine.shift(timedelta(minutes=1))
 
         spending.count()

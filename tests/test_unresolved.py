@@ -8,7 +8,15 @@ import time_machine
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import carriers, delivery, handover, settling, unresolved, validity
+from sms_accounts import (
+    carriers,
+    delivery,
+    handover,
+    recording,
+    settling,
+    unresolved,
+    validity,
+)
 from sms_accounts.models import Attempt, Message, State
 from tests.factories import (
     make_long_message,
@@ -216,7 +224,7 @@ class TestResend:
             attempt=attempts[0], outcome=Attempt.Outcome.TRY_LATER, at=timezone.now()
         )
 
-        delivery._record_answers(message.pk, [busy], claimed_until=slow.claimed_until)
+        recording.record_answers(message.pk, [busy], claimed_until=slow.claimed_until)
 
         message.refresh_from_db()
         assert (message.state, message.claimed_until) == (State.SUBMITTING, other.claimed_until)
@@ -375,7 +383,7 @@ class TestRepeats:
         assert Message.objects.held().get() == message
 
 
-@pytest.mark.parametrize("waits", [delivery.WAITS, unresolved.REPEATS])
+@pytest.mark.parametrize("waits", [recording.WAITS, unresolved.REPEATS])
 def test_a_carrier_away_for_two_minutes_keeps_nobody_waiting_for_longer_than_one_more(waits):
     away = timedelta()
     for wait in waits:

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from sms_accounts import delivery, unresolved
+from sms_accounts import delivery, recording, unresolved
 from sms_accounts.models import Account, Activity, Message, State
 from tests.factories import (
     make_account,
@@ -89,7 +89,7 @@ class TestGiveBack:
         if late is answer:
             answer(message, attempts)
         else:
-            delivery._record_answers(message.pk, [refused(attempts[0])])
+            recording.record_answers(message.pk, [refused(attempts[0])])
 
         message.refresh_from_db()
         assert (message.state, message.ptt) == (State.REJECTED, 6)

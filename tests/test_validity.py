@@ -255,7 +255,7 @@ class TestAtOnce:
         if not report_first:
             first, second = second, first
 
-        overlapping(first, second, while_in=(settling, "settle"))
+        overlapping(first, second, while_in=(settling, "settle_all"))
 
         message.refresh_from_db()
         assert message.state == ("delivered" if report_first else "unknown")

@@ -84,6 +84,9 @@ class Carrier(Protocol):
     # a part without an answer is handed over again at once, and nobody has to decide.
     repeats_are_safe: bool
 
+    # How many parts it takes at once: so many threads call `submit` at the same time.
+    window: int
+
     def submit(self, submit: Submit) -> str:
         """Return the carrier's id of the part, or raise Rejected, TryLater or OutcomeUnknown."""
 

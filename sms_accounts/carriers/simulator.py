@@ -72,6 +72,7 @@ class Simulator:
 
     name = "simulator"
     knows_references = True
+    window = 64
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class Simulator:
         # knows whether it took the part.
         self._pool = urllib3.connection_from_url(
             url,
-            maxsize=64,
+            maxsize=self.window,
             retries=False,
             timeout=urllib3.Timeout(connect=3, read=timeout.total_seconds()),
         )

@@ -236,6 +236,27 @@ class Message(models.Model):
         rows = Message.objects.filter(pk=self.pk, state__in=_BEFORE[to])
         if to == State.ENROUTE:
             rows = rows.exclude(state=State.ENROUTE, ptt=ptt)
+        changes = self.changes_on(to, since=since, ptt=ptt, code=code, is_taken=is_taken)
+        # Whoever holds a transaction gives all of it up where this fails.
+        with transaction.atomic(savepoint=False):
+            if not rows.update(**changes):
+                return False
+            MessageEvent.objects.create(
+                message=self, state=to, ptt=ptt, code=code[:40], cause=cause[:200], at=since
+            )
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True
+
+    def may_advance(self, to: State, *, ptt: int | None) -> bool:
+        """Tell whether the state as it was read may become another one; see `advance`."""
+        is_repetition = to == State.ENROUTE and (self.state, self.ptt) == (to, ptt)
+        return self.state in _BEFORE[to] and not is_repetition
+
+    def changes_on(
+        self, to: State, *, since: datetime, ptt: int | None, code: str, is_taken: bool
+    ) -> dict[str, object]:
+        """Return the fields that change when the message comes into a state, with their values."""
         changes: dict[str, object] = {
             "state": to,
             "ptt": ptt,
@@ -251,16 +272,7 @@ class Message(models.Model):
                 "claimed_until": None,
                 "parked_at": None,
             }
-        # Whoever holds a transaction gives all of it up where this fails.
-        with transaction.atomic(savepoint=False):
-            if not rows.update(**changes):
-                return False
-            MessageEvent.objects.create(
-                message=self, state=to, ptt=ptt, code=code[:40], cause=cause[:200], at=since
-            )
-        for name, value in changes.items():
-            setattr(self, name, value)
-        return True
+        return changes
 
 
 class MessageEvent(models.Model):

@@ -129,7 +129,7 @@ class TestCheckBooks:
         user = make_api_user(quota=50)
         receipt = submission.submit(make_order(user, receivers=["33639980004", "33639980005"]))
         message = Message.objects.select_related("submission").get(pk=receipt.message_ids[0])
-        ledger.refund(message, reason="Refused")
+        ledger.refund({message: "Refused"})
 
         answered, sentence = self.check()
 
@@ -164,7 +164,7 @@ class TestCheckBooks:
         one = submission.submit(make_order(user))
         other = submission.submit(make_order(user))
         message = Message.objects.select_related("submission").get(pk=other.message_ids[0])
-        ledger.refund(message, reason="Refused")
+        ledger.refund({message: "Refused"})
         Message.objects.filter(pk=message.pk).update(credits=2)
         Submission.objects.filter(pk=one.submission.pk).update(credits=3)
 

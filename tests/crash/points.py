@@ -99,15 +99,15 @@ POINTS = (
     *_commit(
         "delivery.record",
         "deliver",
-        "sms_accounts.delivery:_record_answers",
+        "sms_accounts.recording:record_together",
         recurs_for=("to many receivers",),
     ),
     *_around("dlr.store", "dlr", "sms_accounts.reports:store_post"),
-    *_commit("dlr.read", "read", "sms_accounts.reports:_read_next_post"),
+    *_commit("dlr.read", "read", "sms_accounts.reports:_read_next_posts"),
     *_commit(
         "dlr.apply",
         "read",
-        "sms_accounts.reports:record_dlr",
+        "sms_accounts.reports:apply",
         recurs_for=("of many parts", "to many receivers"),
     ),
     *_commit("callback.claim", "call", "sms_accounts.callbacks:_claim"),

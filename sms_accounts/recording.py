@@ -1,0 +1,253 @@
+"""Stores what carriers answered, for many messages at once, and what follows for each."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import OperationalError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from sms_accounts import bulk, reports, settling, unresolved
+from sms_accounts.handover import Answer, Errand, may_be_on_air
+from sms_accounts.models import Attempt, DlrReport, Message, State
+
+log = structlog.get_logger(__name__)
+
+Outcome = Attempt.Outcome
+
+# What a carrier that takes nothing just now is given, try by try; then the message is refused.
+# One that comes back within some two minutes has not left anybody waiting for longer than that.
+WAITS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (2, 5, 15, 30, 30, 30, 60, 300, 900, 3600, 7200, 14400, 28800, 43200)
+)
+
+_ATTEMPTS = bulk.Changes(
+    Attempt,
+    "outcome",
+    "carrier_message_id",
+    "answered_at",
+    "state",
+    "ptt",
+    "code",
+    still=("outcome", "state"),
+)
+
+
+def record(errands: Sequence[Errand]) -> None:
+    """Store what the carrier answered; what cannot be stored leaves the others alone.
+
+    Together where the carrier took or refused each part, which is nearly always; what is anything
+    else, one message after the other.
+    """
+    ordinary = [errand for errand in errands if _is_ordinary(errand)]
+    alone = [errand for errand in errands if not _is_ordinary(errand)]
+    try:
+        alone += record_together(ordinary)
+    except Exception:
+        # Logged; each stands for itself now.
+        log.exception("answers_not_recorded", messages=len(ordinary))
+        alone += ordinary
+    for errand in alone:
+        _record_alone(errand)
+
+
+def _is_ordinary(errand: Errand) -> bool:
+    return bool(errand.answers) and all(
+        answer.outcome in (Outcome.TAKEN, Outcome.REJECTED) for answer in errand.answers
+    )
+
+
+def _record_alone(errand: Errand) -> None:
+    message = errand.message
+    try:
+        record_answers(message.pk, errand.answers, claimed_until=message.claimed_until)
+    except OperationalError:
+        # The database is at fault: the message is found again when its claim ends.
+        log.exception("answers_not_recorded", message=message.pk)
+    except Exception as fault:
+        # Logged; what the carrier answered for others counts.
+        log.exception("answers_not_recorded", message=message.pk)
+        unresolved.stumbled(
+            message.pk, f"The carrier's answer could not be stored ({type(fault).__name__})"
+        )
+
+
+@transaction.atomic
+def record_together(errands: Sequence[Errand]) -> list[Errand]:
+    """Store what the carrier took or refused; return those that need a closer look.
+
+    Those are messages that this worker no longer has, that a report came for before the carrier's
+    id was known, or that stay where they are for an older part that was never answered.
+    """
+    if not errands:
+        return []
+    by_key = {errand.message.pk: errand for errand in errands}
+    messages = [
+        message
+        for message in settling.locked_all(by_key)
+        if message.state == State.SUBMITTING
+        and message.claimed_until == by_key[message.pk].message.claimed_until
+    ]
+    attempts = settling.attempts_of(messages)
+    changes = []
+    moved = []
+    for message in messages:
+        parts = {part.pk: part for part in attempts[message.pk]}
+        answers = by_key[message.pk].answers
+        changes += [change for a in answers if (change := _change(parts[a.attempt.pk], a))]
+        moved.append((message, max(answer.at for answer in answers)))
+        message.claimed_until = None
+    _ATTEMPTS.store(changes)
+    early = _reported_before(attempts)
+    settling.settle_all([each for each in moved if each[0].pk not in early], attempts)
+    done = {message.pk for message in messages if message.state != State.SUBMITTING}
+    return [errand for key, errand in by_key.items() if key not in done]
+
+
+def _change(attempt: Attempt, answer: Answer) -> tuple[object, ...] | None:
+    """Set what was answered to an attempt; return what is to be stored of it, if anything."""
+    before = (attempt.outcome, attempt.state)
+    if answer.outcome == Outcome.REJECTED:
+        if attempt.state or attempt.outcome not in (Outcome.UNANSWERED, Outcome.NOT_SENT):
+            # A report that came first knows better: whoever reports on a part has taken it.
+            return None
+        attempt.state, attempt.ptt, attempt.code = State.REJECTED, answer.ptt, answer.code[:40]
+    attempt.outcome = answer.outcome
+    attempt.carrier_message_id = answer.carrier_message_id
+    attempt.answered_at = answer.at
+    return (
+        attempt.pk,
+        *before,
+        attempt.outcome,
+        attempt.carrier_message_id,
+        attempt.answered_at,
+        attempt.state,
+        attempt.ptt,
+        attempt.code,
+    )
+
+
+def _reported_before(attempts: dict[int, list[Attempt]]) -> set[int]:
+    """Return the messages that reports came for by the carrier's id before that was known."""
+    found: set[int] = set()
+    by_id = {
+        (part.carrier, part.carrier_message_id): part.message_id
+        for each in attempts.values()
+        for part in each
+        if part.carrier_message_id
+    }
+    for carrier in {carrier for carrier, _id in by_id}:
+        early = DlrReport.objects.filter(
+            carrier=carrier,
+            carrier_message_id__in=[known for of, known in by_id if of == carrier],
+            attempt=None,
+            faults__lt=reports.MOST_FAULTS,
+        )
+        found |= {
+            by_id[carrier, known] for known in early.values_list("carrier_message_id", flat=True)
+        }
+    return found
+
+
+@transaction.atomic
+def record_answers(
+    message_id: int, answers: Sequence[Answer], *, claimed_until: datetime | None = None
+) -> None:
+    """Store what the carrier answered, and what follows for the message.
+
+    `claimed_until` tells this worker's claim from that of another one, to which the message
+    was given when this one was taken for gone: then only what is known of the parts counts.
+    """
+    message = settling.locked(message_id)
+    is_news = message.is_final and _without_word(answers)
+    for answer in answers:
+        _record_answer(answer)
+    reports.match_early(
+        message.carrier,
+        {a.carrier_message_id: a.attempt for a in answers if a.carrier_message_id},
+    )
+    at = max((answer.at for answer in answers), default=timezone.now())
+    if message.is_final:
+        if is_news:
+            settling.note(message, "The carrier's answer came too late", at)
+        return
+    if claimed_until and message.claimed_until not in (None, claimed_until):
+        settling.settle(message, at=at)
+        return
+    fault = next((answer.fault for answer in answers if answer.fault), "")
+    if fault and all(answer.outcome == Outcome.NOT_SENT for answer in answers):
+        unresolved.put_off(message, f"The program failed before it was handed over ({fault})")
+        return
+    later = next((a for a in answers if a.outcome == Outcome.TRY_LATER), None)
+    if later is not None and message.tries < len(WAITS):
+        _put_back(message, later)
+        return
+    if later is not None:
+        _give_up(message, later)
+    Message.objects.filter(pk=message.pk).update(claimed_until=None)
+    message.claimed_until = None
+    settling.settle(message, at=at)
+    if message.state == State.SUBMITTING and settling.without_answer(message):
+        _leave_open(message, fault)
+
+
+def _without_word(answers: Sequence[Answer]) -> bool:
+    """Tell whether neither answer nor report had come for one of the parts answered now."""
+    answered = [a.attempt.pk for a in answers if a.outcome != Outcome.UNANSWERED]
+    return Attempt.objects.filter(
+        pk__in=answered, outcome__in=[Outcome.UNANSWERED, Outcome.NO_ANSWER]
+    ).exists()
+
+
+def _leave_open(message: Message, fault: str) -> None:
+    if fault:
+        why = f"The program failed while the carrier was spoken to ({fault})"
+    else:
+        why = "The carrier did not answer"
+    unresolved.leave_open(message, why, is_fault=bool(fault))
+
+
+def _record_answer(answer: Answer) -> None:
+    if answer.outcome == Outcome.UNANSWERED:
+        return
+    attempts = Attempt.objects.filter(pk=answer.attempt.pk)
+    outcome = answer.outcome
+    if outcome != Outcome.TAKEN:
+        # A report that came first knows better: whoever reports on a part has taken it.
+        attempts = attempts.filter(outcome__in=[Outcome.UNANSWERED, Outcome.NOT_SENT], state="")
+    if may_be_on_air(answer.attempt) and outcome in (Outcome.NOT_SENT, Outcome.TRY_LATER):
+        # The carrier may have it from before: its reference stays the same at the next try.
+        outcome = Outcome.NO_ANSWER
+    attempts.update(
+        outcome=outcome,
+        carrier_message_id=answer.carrier_message_id,
+        answered_at=answer.at,
+    )
+    if answer.outcome == Outcome.REJECTED:
+        attempts.model.objects.filter(pk=answer.attempt.pk, outcome=Outcome.REJECTED).update(
+            state=State.REJECTED, ptt=answer.ptt, code=answer.code[:40]
+        )
+
+
+def _put_back(message: Message, later: Answer) -> None:
+    wait = max(later.wait or timedelta(0), WAITS[message.tries])
+    if message.advance(State.QUEUED, since=later.at, cause="The carrier asked to try later"):
+        Message.objects.filter(pk=message.pk).update(
+            tries=F("tries") + 1, due_at=later.at + wait, claimed_until=None
+        )
+
+
+def _give_up(message: Message, later: Answer) -> None:
+    """Treat what the carrier would not take, after the last try, as refused by it."""
+    Attempt.objects.filter(
+        Q(pk=later.attempt.pk, outcome=Outcome.TRY_LATER) | Q(outcome=Outcome.NOT_SENT),
+        message=message,
+        state="",
+    ).update(
+        outcome=Outcome.REJECTED,
+        state=State.REJECTED,
+        ptt=settling.NOT_DELIVERABLE,
+        code="not taken in time",
+    )

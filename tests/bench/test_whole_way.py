@@ -1,0 +1,186 @@
+"""How many messages a second go to the carrier, are reported on and told, in one run.
+
+    DATABASE_URL=postgresql://… REDIS_URL=redis://… PANEL_TEST_SIZE=bench \\
+        python3 manage.py test tests/bench/test_whole_way.py -n 0 -s
+
+lets the program as `serve` starts it work off a short queue and a long one, then lets a client
+send for a while and waits until the last message is delivered and told; it compares that with how
+much is accepted by the web server alone. Carrier, client, receiver and database share the machine.
+Nothing is judged here but that every message was delivered and told, and that the books are right.
+"""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.bench.names import ACCOUNT, HOT
+from tests.bench.test_speed import SIXTEEN, Server, facts, load, panel
+from tests.flows.conftest import ROOT, Program, start, stop
+from tests.flows.teller import Teller
+from tests.simulator_rig import SECRET, unused_port
+from tests.sizes import in_bench
+
+pytestmark = pytest.mark.whole_program
+
+ROUNDS = in_bench(3, otherwise=1)
+SHORT = in_bench(10_000, otherwise=60)
+# Of the long queue as much is worked off as the short one has.
+LONG = int(os.environ.get("QUEUED") or in_bench(1_000_000, otherwise=0))
+SECONDS = in_bench(5000, otherwise=200) / 1000
+# How long storing the queue takes at most.
+FILLING = in_bench(15_000, otherwise=1_000) / 1_000_000
+# The carrier answers, and reports, ten times as fast as it would by itself.
+PACE = "0.1"
+PATIENCE = in_bench(600, otherwise=60)
+
+
+@dataclass(frozen=True)
+class Worked:
+    """Messages a second that were handed over and, twice for each, reported on."""
+
+    handed_over: float
+    reported: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """Messages accepted a second, and those that went the whole way, with their callbacks."""
+
+    accepted: float
+    told: float
+    calls: float
+
+
+@contextmanager
+def installation(folder: Path) -> Iterator[tuple[Program, Teller]]:
+    """The whole program on an empty database of its own, and a carrier."""
+    port, carrier = unused_port(), unused_port()
+    folder.mkdir()
+    ours = {"PANEL_SIMULATOR_URL": f"http://127.0.0.1:{carrier}", "PANEL_SIMULATOR_SECRET": SECRET}
+    command = [
+        *(sys.executable, "manage.py", "simulator", "--port", str(carrier), "--pace", PACE),
+        *("--state", str(folder / "carrier.sqlite3")),
+        *("--dlr-url", f"http://127.0.0.1:{port}/dlr/simulator/"),
+    ]
+    with ExitStack() as running:
+        simulator = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | ours | {"PANEL_DATA_DIR": str(folder)},
+            stdout=subprocess.DEVNULL,
+        )
+        running.callback(simulator.wait, 20)
+        running.callback(simulator.terminate)
+        wait_until(lambda: listens(carrier))
+        program = start(folder, "--no-demo", port=port, PANEL_SIMULATOR_REPEATS="true", **ours)
+        running.callback(stop, program)
+        yield program, running.enter_context(Teller(program, module="tests.bench.gauge"))
+
+
+def listens(port: int) -> bool:
+    with closing(socket.socket()) as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def receiver() -> Iterator[str]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.receiver"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/callback"
+        assert process.stdin
+        process.stdin.close()
+
+
+def wait_until(is_so: Callable[[], bool], *, look_every: float = 0.1) -> float:
+    """Return the moment at which something became so."""
+    until = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(look_every)
+    return time.monotonic()
+
+
+def work_off(folder: Path, *, queued: int) -> Worked:
+    """Measure between a tenth and nine tenths of the short queue, whatever stands behind it."""
+    with installation(folder) as (_program, teller):
+        teller.ask("fill", count=queued, seconds=5 + queued * FILLING)
+        rates = {}
+        for name, count in {"handed over": SHORT, "reported": 2 * SHORT}.items():
+            began, first = reached(teller, name, count // 10)
+            ended, last = reached(teller, name, count * 9 // 10)
+            rates[name] = (last - first) / (ended - began)
+        if queued == SHORT:
+            wait_until(lambda: not any(teller.ask("left").values()))
+            assert teller.ask("states") == {"delivered": queued}
+    return Worked(rates["handed over"], rates["reported"] / 2)
+
+
+def reached(teller: Teller, name: str, count: int) -> tuple[float, int]:
+    """Wait until so many were; return the moment, and how many it were then."""
+    until = time.monotonic() + PATIENCE
+    while (done := teller.ask("progress")[name]) < count:
+        assert time.monotonic() < until, f"{done} {name}"
+        time.sleep(0.02)
+    return time.monotonic(), done
+
+
+def go_the_whole_way(folder: Path) -> Told:
+    """Send for a while, and wait until all of it is delivered and told."""
+    with receiver() as url, installation(folder) as (program, teller):
+        teller.ask("open_account", account=ACCOUNT, login=HOT, callback=url)
+        server = Server(int(program.url.rsplit(":", 1)[1]), program.environment)
+        began = time.monotonic()
+        accepted, ids = load(server, SIXTEEN, folder, seconds=SECONDS)
+        wait_until(lambda: not any(teller.ask("left").values()))
+        lasted = time.monotonic() - began
+        assert teller.ask("states") == {"delivered": len(ids)}
+        assert teller.ask("wrong_books") == "[] []"
+        calls = teller.ask("progress")["called"]
+    return Told(accepted.rate, len(ids) / lasted, calls / lasted)
+
+
+def accept_alone(folder: Path) -> float:
+    folder.mkdir()
+    with panel(folder, database=os.environ.get("DATABASE_URL", "")) as server:
+        rates = [load(server, SIXTEEN, folder, seconds=SECONDS)[0].rate for _ in range(ROUNDS)]
+    return statistics.median(rates)
+
+
+def test_print_how_fast_messages_go_the_whole_way(tmp_path):
+    short = [work_off(tmp_path / f"short{n}", queued=SHORT) for n in range(ROUNDS)]
+    long = [work_off(tmp_path / f"long{n}", queued=LONG) for n in range(min(ROUNDS, LONG))]
+    whole = [go_the_whole_way(tmp_path / f"whole{n}") for n in range(ROUNDS)]
+    alone = accept_alone(tmp_path / "alone")
+
+    print(f"\n{facts()}; each round of its own")
+    print(f"accepted by the web server alone: {alone:.0f} messages/s (× 1)")
+    for queued, rounds in ((SHORT, short), (LONG, long)):
+        print_row(f"{queued:,} queued: handed over", [each.handed_over for each in rounds], alone)
+        print_row(f"{queued:,} queued: reported on", [each.reported for each in rounds], alone)
+    print_row("whole way: accepted meanwhile", [each.accepted for each in whole], alone)
+    print_row("whole way: delivered and told", [each.told for each in whole], alone)
+    print_row("whole way: callbacks", [each.calls for each in whole], alone)
+
+
+def print_row(name: str, rates: list[float], alone: float) -> None:
+    if not rates:
+        return
+    each = ", ".join(f"{rate:.0f}" for rate in rates)
+    median = statistics.median(rates)
+    ratio = f"× {median / alone:.2f}" if alone else ""
+    print(f"{name:36} {median:7.0f}/s {ratio:>8}  ({each})")
