@@ -325,5 +325,4 @@ def _end_as(outcome: Outcome, messages: Sequence[Message]) -> None:
         for part in range(1, message.submission.parts + 1)
     )
     if not is_taken:
-        for message in messages:
-            ledger.refund(message, reason=f"Refused by the carrier: {outcome.code}")
+        ledger.refund(dict.fromkeys(messages, f"Refused by the carrier: {outcome.code}"))
