@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Iterator
+from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -17,7 +18,7 @@ from tests.sizes import in_bench, in_full_on
 pytestmark = [pytest.mark.browser, pytest.mark.whole_program]
 
 # The colours of both are checked in CI, each on one of its databases.
-THEME = in_full_on("postgresql", "dark", otherwise="light")
+THEME: Literal["dark", "light"] = in_full_on("postgresql", "dark", otherwise="light")
 
 # Each kind of page is checked so often for each account.
 MOST_OF_A_KIND = in_bench(5, otherwise=1)
