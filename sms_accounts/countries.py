@@ -56,6 +56,18 @@ def parse(typed: str, language: str) -> str:
     raise UnknownCountry(typed, _like(wanted, language))
 
 
+@cache
+def by_calling_code(language: str) -> Mapping[str, str]:
+    """Return the names of countries by calling code, sorted by name; the main one of several."""
+    names = {
+        str(code): name_of(regions[0], language)
+        for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+        # `001` are services that belong to no country.
+        if regions[0] != "001"
+    }
+    return dict(sorted(names.items(), key=lambda each: _plain(each[1])))
+
+
 def _like(wanted: str, language: str) -> list[str]:
     own = {_plain(name): name for name in _names(language).values()}
     holding = [plain for plain in own if len(wanted) >= SHORTEST_PART and wanted in plain]

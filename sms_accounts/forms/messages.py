@@ -10,11 +10,11 @@ from crispy_forms.layout import Div, Layout
 from django import forms
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from sms_accounts import codes
+from sms_accounts import codes, countries
 from sms_accounts.forms.days import DayField, midnight
 from sms_accounts.forms.layout import laid_out
 from sms_accounts.models import FINAL, Message, State, Submission
@@ -38,6 +38,11 @@ _SIGNS = str.maketrans("", "", " .-()/\u00a0")
 _LONGEST_KEY = 18
 
 
+def _countries() -> Choices:
+    names = countries.by_calling_code(get_language() or "en")
+    return [(code, f"{name} (+{code})") for code, name in names.items()]
+
+
 class MessageFilterForm(forms.Form):
     """Which messages are shown. A value that cannot be read is told, and leaves nothing out."""
 
@@ -58,6 +63,7 @@ class MessageFilterForm(forms.Form):
     channel = forms.ChoiceField(
         label=gettext_lazy("Channel"), required=False, choices=[_ALL, *Submission.Channel.choices]
     )
+    country = forms.ChoiceField(label=gettext_lazy("Country"), required=False)
     sender = forms.CharField(label=gettext_lazy("Sender"), required=False, max_length=15)
     tag = forms.CharField(label=gettext_lazy("Tag"), required=False, max_length=20)
     since = DayField(label=gettext_lazy("From"))
@@ -67,9 +73,8 @@ class MessageFilterForm(forms.Form):
         typed = {name: str(value).replace("\0", "") for name, value in data.items()}
         super().__init__(typed, auto_id="filter_%s")
         self._zone = zone
-        field = self.fields["user"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
-        field.choices = [_ALL, *users]
+        self._offer("user", users)
+        self._offer("country", _countries())
         self.helper = FormHelper()
         self.helper.form_method = "get"
         self.helper.form_class = "filter-form"
@@ -77,6 +82,11 @@ class MessageFilterForm(forms.Form):
         button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
         self.helper.layout = Layout(Div(*self.fields, button))
         self.is_valid()
+
+    def _offer(self, name: str, choices: Choices) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
+        field.choices = [_ALL, *choices]
 
     def clean_q(self) -> str:
         digits = str(self.cleaned_data["q"]).translate(_SIGNS).removeprefix("+").removeprefix("00")
@@ -104,6 +114,8 @@ class MessageFilterForm(forms.Form):
             messages = messages.filter(ptt=ptt)
         if user := chosen.get("user"):
             messages = messages.filter(submission__api_user=int(user))
+        if calling_code := chosen.get("country"):
+            messages = messages.filter(msisdn__startswith=calling_code)
         for name in ("channel", "sender", "tag"):
             if value := chosen.get(name):
                 messages = messages.filter(**{f"submission__{name}": value})

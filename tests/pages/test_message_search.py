@@ -55,6 +55,13 @@ class TestSearch:
 
         assert listed(browser, account, q=wanted.pk) == [wanted.pk]
 
+    def test_finds_a_country_by_its_calling_code(self, browser, account, shop):
+        wanted = make_message(user=shop)
+        make_message(user=shop, msisdn="447400123456")
+
+        assert listed(browser, account, country="33") == [wanted.pk]
+        assert "France (+33)" in said(browser.get(tab(account)))
+
     def test_finds_by_each_field_and_by_all_of_them(self, browser, account, shop):
         wanted = make_message(user=shop, tag="parcels")
         Message.objects.filter(pk=wanted.pk).update(state=State.EXPIRED, ptt=24)
