@@ -38,6 +38,7 @@ CHANGES = {
     "changed in SQL": lambda user: in_sql("UPDATE sms_accounts_apiuser SET login = 'x'"),
     "account disabled": lambda user: Account.objects.update(is_enabled=False),
     "home country": lambda user: Account.objects.update(home_country="BE"),
+    "default sender": lambda user: Account.objects.update(default_sender=Sender.objects.first()),
     "sender added": lambda user: Sender.objects.create(account=user.account, name="Another"),
     "sender refused": lambda user: Sender.objects.update(status=Sender.Status.REFUSED),
     "sender removed": lambda user: Sender.objects.all().delete(),

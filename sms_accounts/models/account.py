@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from sms_accounts.models.called import Called
 from sms_accounts.models.wallet import Wallet
 from sms_accounts.models.watched import Watched
 
@@ -43,8 +44,15 @@ class AccountQuerySet(models.QuerySet["Account"]):
         )
 
 
-class Account(Watched):
-    """Owns credits, senders, API users and messages."""
+class Account(Watched, Called):
+    """Owns credits, senders, API users and messages.
+
+    Its callback hears of the messages of all its users.
+    """
+
+    class Language(models.TextChoices):
+        ENGLISH = "en", _("English")
+        FRENCH = "fr", _("French")
 
     class UnknownOutcome(models.TextChoices):
         HOLD = "hold", _("Hold: wait for the carrier's report")
@@ -58,6 +66,13 @@ class Account(Watched):
     time_zone = models.CharField(
         _("time zone"), max_length=64, default="UTC", validators=[known_time_zone]
     )
+    language = models.CharField(
+        _("language"),
+        max_length=2,
+        choices=Language.choices,
+        default=Language.ENGLISH,
+        help_text=_("Of mails to its holders, and of the alerts that have no own text."),
+    )
     home_country = models.CharField(
         _("home country"),
         max_length=2,
@@ -65,7 +80,15 @@ class Account(Watched):
         validators=[RegexValidator(r"^[A-Z]{2}\Z", _("Two capital letters, such as FR."))],
         help_text=_("National numbers are read as this country's."),
     )
-    callback_url = models.CharField(_("callback"), max_length=2000, blank=True)
+    default_sender = models.ForeignKey(
+        "sms_accounts.Sender",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("default sender"),
+        help_text=_("Of calls of http2sms that name none; only while it is enabled."),
+    )
     unknown_outcome = models.CharField(
         _("unknown outcome"),
         max_length=9,

@@ -283,6 +283,13 @@ class Notification(models.Model):
         GIVEN_UP = "given_up", _("Given up")
         NEEDLESS = "needless", _("Not needed any more")
 
+    class Hindrance(models.TextChoices):
+        """Why an SMS could not go out, so that a mail took its place."""
+
+        CREDITS = "credits", _("The account's credits could not pay this SMS.")
+        REFUSED = "refused", _("This SMS could not be sent.")
+        FAULT = "fault", _("The panel could not send this SMS.")
+
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="notifications")
     channel = models.CharField(_("channel"), max_length=5, choices=Channel.choices)
     # Which time it is that this alert goes out here; above 0 somebody had it sent again.
@@ -297,6 +304,9 @@ class Notification(models.Model):
     was_held = models.BooleanField(_("held in quiet hours"), default=False)
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
+    hindrance = models.CharField(
+        _("hindrance"), max_length=7, choices=Hindrance.choices, blank=True
+    )
     submission = models.ForeignKey(
         Submission, models.PROTECT, null=True, blank=True, related_name="+"
     )

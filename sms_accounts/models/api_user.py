@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from sms_accounts.models.account import Account, Membership
+from sms_accounts.models.called import Called
 from sms_accounts.models.fields import CreditsField
 from sms_accounts.models.wallet import Wallet
 from sms_accounts.models.watched import Watched
@@ -54,12 +55,8 @@ class ApiUserQuerySet(models.QuerySet["ApiUser"]):
         )
 
 
-class ApiUser(Watched):
+class ApiUser(Watched, Called):
     """One script, application or department that sends on behalf of an account."""
-
-    class CallbackMethod(models.TextChoices):
-        GET = "get", _("GET, values in the query string")
-        POST = "post", _("POST, values as JSON")
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="api_users")
     login = models.CharField(_("ID"), max_length=40, validators=[LOGIN])
@@ -94,13 +91,6 @@ class ApiUser(Watched):
     )
     # Two letters each, as in ["BE", "FR"]; none means everywhere.
     countries = models.JSONField(_("countries"), default=list, blank=True)
-    callback_url = models.CharField(_("callback"), max_length=2000, blank=True)
-    callback_method = models.CharField(
-        _("callback method"),
-        max_length=4,
-        choices=CallbackMethod.choices,
-        default=CallbackMethod.GET,
-    )
 
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)

@@ -221,14 +221,23 @@ class CallbackSecretQuerySet(models.QuerySet["CallbackSecret"]):
         """Those that calls are signed with, the newest first."""
         return self.filter(models.Q(ends_at=None) | models.Q(ends_at__gt=now)).order_by("-id")
 
+    def of(self, subject: ApiUser | Account) -> Self:
+        if isinstance(subject, ApiUser):
+            return self.filter(api_user=subject)
+        return self.filter(account=subject)
+
 
 class CallbackSecret(models.Model):
-    """What the secret that signs the calls of a user is made of, with the panel's own key.
+    """What the secret that signs the calls of a user, or of an account's own callback, is made
+    of, with the panel's own key.
 
     Without that key this row tells nothing.
     """
 
-    api_user = models.ForeignKey(ApiUser, models.CASCADE, related_name="callback_secrets")
+    account = models.ForeignKey(Account, models.CASCADE, null=True, related_name="callback_secrets")
+    api_user = models.ForeignKey(
+        ApiUser, models.CASCADE, null=True, related_name="callback_secrets"
+    )
     seed = models.CharField(max_length=43)
     created_at = models.DateTimeField(_("made"))
     ends_at = models.DateTimeField(_("works until"), null=True, blank=True)
@@ -238,6 +247,13 @@ class CallbackSecret(models.Model):
     class Meta:
         verbose_name = _("callback secret")
         verbose_name_plural = _("callback secrets")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(account=None, api_user__isnull=False)
+                | models.Q(account__isnull=False, api_user=None),
+                name="callback_secret_is_of_an_account_or_of_a_user",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"
