@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
-from sms_accounts import activity, ledger, limits
+from sms_accounts import activity, callback_settings, ledger, limits
 from sms_accounts.models import Account, AlertTexts, Membership, Sender, User, Wallet
 
 
@@ -19,6 +19,7 @@ def open_account(
     senders: tuple[str, ...] = (),
     description: str = "",
     time_zone: str = "",
+    language: str = Account.Language.ENGLISH,
 ) -> Account:
     """Make an account with its purse, owner, first credits and enabled senders, or nothing.
 
@@ -30,6 +31,7 @@ def open_account(
             description=description,
             wallet=Wallet.objects.create(),
             time_zone=time_zone or settings.TIME_ZONE,
+            language=language,
         )
         account.full_clean()
         account.save()
@@ -60,8 +62,43 @@ def transfer(
 def set_limit(account: Account, limit: limits.Limit, *, by: User | None) -> bool:
     """Store when and whom to alert about the account's own credits; say whether it differs."""
     with transaction.atomic():
-        locked = Account.objects.select_for_update(of=("self",), no_key=True).get(pk=account.pk)
-        return limits.store(locked, limit, by=by)
+        return limits.store(_locked(account), limit, by=by)
+
+
+def set_callback(account: Account, url: str, *, method: str | None = None, by: User | None) -> bool:
+    """Store the URL that hears of every user's messages, or none, and how it is called."""
+    with transaction.atomic():
+        return callback_settings.store(_locked(account), url, method=method, by=by)
+
+
+def change(account: Account, fields: Mapping[str, object], *, by: User | None) -> bool:
+    """Store fields of an account that a form has checked; return whether any differs."""
+    with transaction.atomic():
+        locked = _locked(account)
+        before = {name: getattr(locked, name) for name in fields}
+        changed = [name for name, value in fields.items() if before[name] != value]
+        if not changed:
+            return False
+        for name in changed:
+            setattr(locked, name, fields[name])
+        locked.save(update_fields=changed)
+        activity.record(
+            by,
+            "account changed",
+            account,
+            before={name: _told(before[name]) for name in changed},
+            after={name: _told(fields[name]) for name in changed},
+        )
+    return True
+
+
+def _locked(account: Account) -> Account:
+    return Account.objects.select_for_update(of=("self",), no_key=True).get(pk=account.pk)
+
+
+def _told(value: object) -> object:
+    """Return a value as the log of changes has it."""
+    return value.name if isinstance(value, Sender) else value
 
 
 def set_reserve(account: Account, reserve: Decimal, *, by: User | None) -> bool:

@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from sms_accounts import activity, callback_endpoints, credentials, ledger, limits
+from sms_accounts import activity, callback_settings, credentials, ledger, limits
 from sms_accounts.limits import Limit
-from sms_accounts.models import Account, ApiUser, Callback, Level, User, Wallet
+from sms_accounts.models import Account, ApiUser, Level, User, Wallet
 
 
 class LoginTaken(Exception):
@@ -181,45 +180,9 @@ def protection_of(user: ApiUser) -> Protection:
 
 
 def set_callback(user: ApiUser, url: str, *, method: str | None = None, by: User | None) -> bool:
-    """Store the callback URL, or none, and how it is called, where that is given.
-
-    What waits for the old URL goes to the new one.
-    """
+    """Store the callback URL, or none, and how it is called, where that is given."""
     with transaction.atomic():
-        locked = _locked(user)
-        before = {"url": locked.callback_url, "method": locked.callback_method}
-        after = {"url": url, "method": method or locked.callback_method}
-        if before == after:
-            return False
-        locked.callback_url, locked.callback_method = after["url"], after["method"]
-        locked.save(update_fields=["callback_url", "callback_method"])
-        if before["url"] != url:
-            waiting = Callback.objects.open().filter(api_user=user, url=before["url"])
-            _redirect(waiting, url)
-        callback_endpoints.switch_on_where_off(user.account_id, url, by=by)
-        changed = {name for name in after if after[name] != before[name]}
-        activity.record(
-            by,
-            "callback changed",
-            user,
-            before={name: before[name] for name in changed},
-            after={name: after[name] for name in changed},
-        )
-    return True
-
-
-def _redirect(waiting: QuerySet[Callback], url: str) -> None:
-    """Send what waits for an old URL to a new one, or nowhere where there is none.
-
-    A change that the new URL hears of already, as the account's callback, is told once.
-    """
-    now = timezone.now()
-    if url:
-        told = Callback.objects.filter(
-            message=OuterRef("message"), sequence=OuterRef("sequence"), url=url
-        )
-        waiting.exclude(Exists(told)).update(url=url, due_at=now, backlog_of=None)
-    waiting.update(given_up_at=now)
+        return callback_settings.store(_locked(user), url, method=method, by=by)
 
 
 def set_enabled(user: ApiUser, enabled: bool, *, by: User | None) -> bool:

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from sms_accounts import callback_requests, callback_secrets, callbacks, outbound, outbound_urls
-from sms_accounts.models import ApiUser
+from sms_accounts.models import Account, ApiUser
 
 # A person waits for it.
 TIMEOUT = timedelta(seconds=5)
@@ -35,15 +35,16 @@ class Trial:
     is_success: bool = False
 
 
-def tried(user: ApiUser, url: str, *, method: str) -> Trial:
-    """Call a URL with a marked example, signed as the user's calls are; raises TooMany."""
-    _count(user.account_id)
+def tried(subject: ApiUser | Account, url: str, *, method: str) -> Trial:
+    """Call a URL with a marked example, signed as the subject's calls are; raises TooMany."""
+    account = subject.account if isinstance(subject, ApiUser) else subject
+    _count(account.pk)
     now = timezone.now()
     request = callback_requests.request_of(
         url,
-        _example(user, now),
+        _example(account, now),
         method=method,
-        keys=callback_secrets.valid_keys([user.pk], now).get(user.pk, ()),
+        keys=callback_secrets.valid_keys([subject], now).get(subject, ()),
         at=now,
     )
     try:
@@ -71,7 +72,7 @@ def _count(account: int) -> None:
         raise TooMany
 
 
-def _example(user: ApiUser, now: datetime) -> callback_requests.Change:
+def _example(account: Account, now: datetime) -> callback_requests.Change:
     return callback_requests.Change(
         event=f"dlr_test_{int(now.timestamp() * 1000)}",
         sequence=1,
@@ -80,7 +81,7 @@ def _example(user: ApiUser, now: datetime) -> callback_requests.Change:
             state="delivered",
             ptt=4,
             changed_at=now,
-            time_zone=user.account.time_zone,
+            time_zone=account.time_zone,
             tag=TAG,
         ),
         details={

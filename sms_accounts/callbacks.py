@@ -25,6 +25,8 @@ from sms_accounts import (
 )
 from sms_accounts.callback_lines import PLACES, SLOW, Lines, Standing
 from sms_accounts.models import (
+    Account,
+    ApiUser,
     Callback,
     CallbackAttempt,
     CallbackEndpoint,
@@ -144,13 +146,13 @@ def _orders(callbacks: Sequence[Callback]) -> list[_Order]:
     """Return the calls to make, with all that they tell and are signed with."""
     if not callbacks:
         return []
-    users = {callback.api_user_id for callback in callbacks if callback.api_user_id is not None}
-    keys = callback_secrets.valid_keys(users, timezone.now())
+    listeners = {_listener(callback) for callback in callbacks}
+    keys = callback_secrets.valid_keys(listeners, timezone.now())
     events = _events_of([callback for callback in callbacks if _is_posted(callback)])
     return [
         _Order(
             callback,
-            keys=keys.get(callback.api_user_id or 0, ()),
+            keys=keys.get(_listener(callback), ()),
             events=events.get(callback.message_id, ()),
         )
         for callback in callbacks
@@ -162,7 +164,12 @@ def _is_posted(callback: Callback) -> bool:
 
 
 def _method(callback: Callback) -> str:
-    return callback.api_user.callback_method if callback.api_user else "get"
+    return _listener(callback).callback_method
+
+
+def _listener(callback: Callback) -> ApiUser | Account:
+    """Return whose URL is called; both were loaded with the callback."""
+    return callback.api_user or callback.account
 
 
 def _events_of(callbacks: Sequence[Callback]) -> Mapping[int, list[MessageEvent]]:

@@ -41,6 +41,7 @@ def make_account(
     credits: Decimal | int = 200,
     sender: str = SENDER,
     time_zone: str = "UTC",
+    language: str = "en",
 ) -> Account:
     Rate.objects.get_or_create(prefix="", defaults={"credits": 1})
     return accounts.open_account(
@@ -50,6 +51,7 @@ def make_account(
         credits=Decimal(credits),
         senders=(sender,),
         time_zone=time_zone,
+        language=language,
     )
 
 

@@ -191,11 +191,11 @@ class TestSecret:
     def test_is_another_one_under_another_key_of_the_panel(self, user, settings):
         callback_secrets.renew(user, by=None)
         now = timezone.now()
-        before = callback_secrets.valid_keys([user.pk], now)
+        before = callback_secrets.valid_keys([user], now)
 
         settings.SECRET_KEY = "x" * 60
 
-        assert callback_secrets.valid_keys([user.pk], now) != before
+        assert callback_secrets.valid_keys([user], now) != before
 
     def test_leaves_a_trace_of_who_made_it(self, user):
         callback_secrets.renew(user, by=None)
