@@ -19,12 +19,14 @@ MOST_REMEMBERED = 20_000
 class Caller:
     """An API user with its account, and the account's enabled senders.
 
-    `revisions` are those of user and account; `reply_sender` is empty where there is none.
+    `revisions` are those of user and account; `reply_sender` and `default_sender` are empty
+    where there is none.
     """
 
     user: ApiUser
     senders: frozenset[str]
     reply_sender: str
+    default_sender: str
     revisions: tuple[int, int]
 
 
@@ -55,12 +57,16 @@ def remember(user: ApiUser) -> Caller:
     senders = list(
         Sender.objects.filter(account=user.account, status=Sender.Status.ENABLED)
         .order_by("pk")
-        .values_list("name", "takes_replies")
+        .values_list("pk", "name", "takes_replies")
     )
     caller = Caller(
         user=user,
-        senders=frozenset(name for name, _takes_replies in senders),
-        reply_sender=next((name for name, takes_replies in senders if takes_replies), ""),
+        senders=frozenset(name for _pk, name, _takes_replies in senders),
+        reply_sender=next((name for _pk, name, takes_replies in senders if takes_replies), ""),
+        default_sender=next(
+            (name for pk, name, _takes_replies in senders if pk == user.account.default_sender_id),
+            "",
+        ),
         revisions=(user.revision, user.account.revision),
     )
     key = (user.account.name, user.login)

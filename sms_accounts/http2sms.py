@@ -51,7 +51,10 @@ PARAMETERS = (
     Parameter(
         name="from",
         is_required=True,
-        meaning=_("An enabled sender of the account. May be empty with senderForResponse=1."),
+        meaning=_(
+            "An enabled sender of the account. May be empty where the account has a default "
+            "sender, or with senderForResponse=1."
+        ),
         example="Example",
     ),
     Parameter(

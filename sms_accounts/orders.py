@@ -28,6 +28,10 @@ class SenderNotEnabled(Refused):
     """The sender is not one of the account's, or not approved yet."""
 
 
+class NoSender(Refused):
+    """No sender was named, and the account has no default one that is enabled."""
+
+
 class NoReplySender(Refused):
     """The account has no number that takes replies."""
 
@@ -64,7 +68,8 @@ class TagNotUsable(Refused):
 class Order:
     """One request to send, in our words; the receivers as they were typed.
 
-    `wants_replies` asks for the account's number that takes replies in the place of `sender`.
+    `sender` is empty where the account's default one is meant. `wants_replies` asks for the
+    account's number that takes replies in its place.
     `silent_for` is the alert that this tells. `judged_by` is what is remembered of the
     caller, where that has judged whether the order may be sent.
     """
@@ -187,6 +192,15 @@ def enabled_sender(account: Account, given: str) -> str:
     return enabled
 
 
+def default_sender(account: Account) -> str:
+    """Return the sender of orders that name none, while it is enabled; raises NoSender."""
+    enabled = Sender.objects.filter(account=account, status=Sender.Status.ENABLED)
+    name = enabled.filter(pk__in=[account.default_sender_id]).values_list("name", flat=True).first()
+    if name is None:
+        raise NoSender(account.name)
+    return name
+
+
 def _names(account: Account, given: str) -> set[str]:
     """Return the names under which a sender may be stored that is given like this."""
     try:
@@ -209,13 +223,18 @@ def reply_sender(account: Account) -> str:
 
 
 def sender_of(order: Order) -> str:
-    """Return the sender of an order as it is stored; raises SenderNotEnabled, NoReplySender."""
+    """Return the sender of an order as it is stored.
+
+    Raises SenderNotEnabled, NoSender, NoReplySender.
+    """
     if order.channel == Submission.Channel.ALERT:
         return order.sender
     if order.judged_by is not None:
         return _sender_remembered(order, order.judged_by)
     if order.wants_replies:
         return reply_sender(order.account)
+    if not order.sender:
+        return default_sender(order.account)
     return enabled_sender(order.account, order.sender)
 
 
@@ -224,6 +243,10 @@ def _sender_remembered(order: Order, caller: Caller) -> str:
         if not caller.reply_sender:
             raise NoReplySender(order.account.name)
         return caller.reply_sender
+    if not order.sender:
+        if not caller.default_sender:
+            raise NoSender(order.account.name)
+        return caller.default_sender
     if order.sender in caller.senders:
         return order.sender
     for name in _names(order.account, order.sender) & caller.senders:

@@ -147,7 +147,7 @@ class TestAccepted:
 
 REFUSALS: list[tuple[dict[str, Any], object]] = [
     ({"sender": "Unknown"}, orders.SenderNotEnabled),
-    ({"sender": ""}, orders.SenderNotEnabled),
+    ({"sender": ""}, orders.NoSender),
     ({"sender": "a\0"}, orders.SenderNotEnabled),
     ({"sender": SENDER.lower()}, orders.SenderNotEnabled),
     ({"receivers": []}, orders.NoValidReceiver),

@@ -66,12 +66,19 @@ def understood(said: Said) -> Options:
 
 
 def _refuse_what_is_missing(said: Said) -> None:
-    for name in REQUIRED:
-        if name == "from" and _FLAGS.get(said.get("senderForResponse").lower()):
-            continue
-        if not (said.receivers if name == "to" else said.get(name)):
-            hint = f"These are required: {', '.join(REQUIRED)}."
-            raise NotSent(201, f"Missing {name}", hint=hint)
+    missing = [
+        name
+        for name in REQUIRED
+        if not (said.receivers if name == "to" else said.get(name))
+        and not (name == "from" and _FLAGS.get(said.get("senderForResponse").lower()))
+    ]
+    # An account may have a default sender; which one it is, is known when the caller is.
+    if missing and missing != ["from"]:
+        raise _missing(missing[0])
+
+
+def _missing(name: str) -> NotSent:
+    return NotSent(201, f"Missing {name}", hint=f"These are required: {', '.join(REQUIRED)}.")
 
 
 def _chosen(said: Said, name: str, values: Mapping[str, Value]) -> Value:
@@ -189,6 +196,8 @@ def _refused(refused: orders.Refused) -> NotSent:
     match refused:
         case orders.SenderNotEnabled():
             return NotSent(241, f"Sms sender {shown(str(refused))} does not exists")
+        case orders.NoSender():
+            return _missing("from")
         case orders.NoReplySender():
             cause = "Invalid senderForResponse: this account has no number that takes replies"
             return NotSent(202, cause)
