@@ -282,6 +282,8 @@ CONTENT_SECURITY_POLICY = {
 LANGUAGE_CODE = ENVIRONMENT.PANEL_LANGUAGE
 # Those that all texts are in: otherwise a page mixes ours with Django's translated ones.
 LANGUAGES = [("en", _("English"))]
+# Mails and SMS of an account are in a language of its own; see `sms_accounts/locale`.
+FORMAT_MODULE_PATH = "panel.formats"
 TIME_ZONE = ENVIRONMENT.PANEL_TIME_ZONE
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = False

@@ -1,19 +1,23 @@
-"""The words of alerts: what a mail and an SMS say, from the holder's texts or from ours."""
+"""The words of alerts: what a mail and an SMS say, from the holder's texts or from ours.
+
+All that is ours in them, figures and moments included, is in the account's language.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sms_accounts import spending
-from sms_accounts.models import Alert, AlertTexts
+from sms_accounts.models import Account, Alert, AlertTexts, Notification
 
 Kind = Alert.Kind
 
@@ -69,6 +73,15 @@ class Values:
     date: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What goes out about an API user while the holder's own texts are switched off."""
+
+    subject: str
+    body: str
+    sms: str
+
+
 @dataclass(frozen=True)
 class Mail:
     """An alert mail as it goes out: the plain part, and the same as HTML."""
@@ -77,6 +90,12 @@ class Mail:
     subject: str
     body: str
     html: str
+
+
+def defaults(account: Account) -> Defaults:
+    """Return our own texts, in the account's language."""
+    with translation.override(account.language):
+        return Defaults(subject=str(DEFAULT_SUBJECT), body=str(DEFAULT_BODY), sms=str(DEFAULT_SMS))
 
 
 def unknown_variables(text: str) -> list[str]:
@@ -104,24 +123,41 @@ def values_of(alert: Alert) -> Values:
     """
     account = alert.account
     at = timezone.localtime(alert.crossed_at, ZoneInfo(account.time_zone))
-    return Values(
-        user=str(alert.subject),
-        remaining=f"{alert.balance:.2f}",
-        threshold=f"{alert.threshold:.2f}",
-        credits_left=f"{account.wallet.spendable:.2f}",
-        account=account.name,
-        date=f"{at:%Y-%m-%d %H:%M}",
-    )
+    with translation.override(account.language):
+        return Values(
+            user=str(alert.subject),
+            remaining=_figure(alert.balance),
+            threshold=_figure(alert.threshold),
+            credits_left=_figure(account.wallet.spendable),
+            account=account.name,
+            date=formats.date_format(at, "SHORT_DATETIME_FORMAT"),
+        )
 
 
-def email_of(texts: AlertTexts, alert: Alert, *, note: str = "") -> Mail:
+def _figure(credits: Decimal) -> str:
+    # Without groups: French has a space between them that no SMS has in its alphabet.
+    return formats.number_format(credits, decimal_pos=2, force_grouping=False)
+
+
+def email_of(
+    texts: AlertTexts, alert: Alert, *, instead_of_sms: Notification.Hindrance | None = None
+) -> Mail:
     """Return the mail of an alert: the holder's words, or ours where those are switched off.
 
-    `note` says why it comes by mail where an SMS was asked for.
+    `instead_of_sms` says why it comes by mail where an SMS was asked for.
     """
+    with translation.override(alert.account.language):
+        return _email_of(texts, alert, instead_of_sms)
+
+
+def _email_of(
+    texts: AlertTexts, alert: Alert, instead_of_sms: Notification.Hindrance | None
+) -> Mail:
     values = values_of(alert)
     sender, subject, body = _words(texts, alert)
-    paragraphs = [note, _pace(alert)]
+    paragraphs = [_pace(alert)]
+    if instead_of_sms is not None:
+        paragraphs.insert(0, _("This comes by email: %s") % instead_of_sms.label)
     if alert.kind == Kind.TEST:
         paragraphs.insert(0, _("This is a test that somebody asked for. Nothing has run out."))
     url = f"{settings.PANEL_URL}{reverse('alert-log', args=[alert.account.name])}"
@@ -165,6 +201,11 @@ def _pace(alert: Alert) -> str:
 
 def sms_of(texts: AlertTexts, alert: Alert) -> str:
     """Return the text of an alert SMS."""
+    with translation.override(alert.account.language):
+        return _sms_of(texts, alert)
+
+
+def _sms_of(texts: AlertTexts, alert: Alert) -> str:
     if alert.kind == Kind.ALL_CLEAR:
         text = str(_CLEAR_SMS)
     else:

@@ -18,6 +18,7 @@ from sms_accounts.models import Account, Alert, Membership, Notification, Submis
 log = structlog.get_logger(__name__)
 
 Channel = Notification.Channel
+Hindrance = Notification.Hindrance
 CLAIM = timedelta(minutes=2)
 # After a mail that the server did not take, the next try follows in so long.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440))
@@ -85,7 +86,7 @@ def _claim(channel: Notification.Channel) -> Notification | None:
 def _send_email(notification: Notification) -> None:
     alert = notification.alert
     texts = accounts.alert_texts(alert.account)
-    mail = alert_texts.email_of(texts, alert, note=_why_by_mail(notification))
+    mail = alert_texts.email_of(texts, alert, instead_of_sms=_why_by_mail(notification))
     host = urlsplit(settings.PANEL_URL).hostname
     message = EmailMultiAlternatives(
         subject=mail.subject,
@@ -112,16 +113,16 @@ def _send_email(notification: Notification) -> None:
         _end(notification, Notification.State.DONE, note=told)
 
 
-def _why_by_mail(notification: Notification) -> str:
-    """Return why an SMS that was asked for is this mail; nothing where the mail was."""
+def _why_by_mail(notification: Notification) -> Hindrance | None:
+    """Return why an SMS that was asked for is this mail; None where the mail was."""
     instead = Notification.objects.filter(
         alert=notification.alert_id,
         channel=Channel.SMS,
         round=notification.round,
         state=Notification.State.GIVEN_UP,
     )
-    note = instead.values_list("note", flat=True).first()
-    return _("This comes by email: %s") % note if note else ""
+    hindrance = instead.values_list("hindrance", flat=True).first()
+    return Hindrance(hindrance) if hindrance else None
 
 
 def _put_back_or_park(notification: Notification, fault: str) -> None:
@@ -130,7 +131,7 @@ def _put_back_or_park(notification: Notification, fault: str) -> None:
     if notification.tries + 1 < MOST_FAULTS:
         _put_back(notification, problem)
     elif notification.channel == Channel.SMS:
-        _email_instead(notification, problem)
+        _email_instead(notification, Hindrance.FAULT, problem)
     else:
         _end(notification, Notification.State.GIVEN_UP, note=problem)
 
@@ -191,9 +192,10 @@ def _send_sms(notification: Notification) -> None:
                 submission=receipt.submission,
             )
     except ledger.InsufficientCredits:
-        _email_instead(notification, _("The account's credits could not pay this SMS."))
+        _email_instead(notification, Hindrance.CREDITS, str(Hindrance.CREDITS.label))
     except orders.Refused as refused:
-        _email_instead(notification, _("This SMS could not be sent: %s") % refused)
+        problem = _("This SMS could not be sent: %s") % refused
+        _email_instead(notification, Hindrance.REFUSED, problem)
 
 
 def _is_held_or_needless(notification: Notification) -> bool:
@@ -237,7 +239,7 @@ def _quiet_until(alert: Alert, now: datetime) -> datetime | None:
 
 
 @transaction.atomic
-def _email_instead(notification: Notification, problem: str) -> None:
+def _email_instead(notification: Notification, hindrance: Hindrance, problem: str) -> None:
     """End an SMS that cannot go out, and see to it that an email does."""
     alert = notification.alert
     address = alert.subject.alert_email or _address_of_owner(alert.account)
@@ -252,6 +254,7 @@ def _email_instead(notification: Notification, problem: str) -> None:
             "problem": problem,
             "address": address,
         }
+    Notification.objects.filter(pk=notification.pk).update(hindrance=hindrance)
     _end(notification, Notification.State.GIVEN_UP, note=problem)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from smtplib import SMTPException
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
@@ -12,11 +13,11 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from sms_accounts import activity
-from sms_accounts.models import ApiUser, Callback, CallbackEndpoint, Membership, User
+from sms_accounts.models import Account, ApiUser, Callback, CallbackEndpoint, Membership, User
 
 log = structlog.get_logger(__name__)
 
@@ -170,7 +171,13 @@ def _claim_one_to_tell() -> CallbackEndpoint | None:
 
 
 def _mail(endpoint: CallbackEndpoint) -> EmailMessage:
+    """Return the mail about an endpoint, in the account's language and time zone."""
     account = endpoint.account
+    with translation.override(account.language), timezone.override(ZoneInfo(account.time_zone)):
+        return _composed(endpoint, account)
+
+
+def _composed(endpoint: CallbackEndpoint, account: Account) -> EmailMessage:
     managers = Membership.objects.filter(account=account, user__is_active=True).exclude(
         role=Membership.Role.VIEWER
     )
@@ -179,6 +186,7 @@ def _mail(endpoint: CallbackEndpoint) -> EmailMessage:
         "account": account,
         "host": urlsplit(endpoint.url).hostname,
         "logins": ", ".join(logins[:20]),
+        "is_of_account": account.callback_url == endpoint.url,
         "endpoint": endpoint,
         "reason": endpoint.get_off_because_display(),
         "off_at": (endpoint.failing_since or timezone.now()) + OFF_AFTER,

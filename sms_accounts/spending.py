@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from django.db import transaction
 from django.db.models import F, Value
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -50,7 +50,7 @@ class Outlook:
         """The figure's basis, to follow "the pace of"."""
         return _("the last %(days)d days (%(credits)s credits)") % {
             "days": self.basis_days,
-            "credits": f"{self.spent:.2f}",
+            "credits": formats.number_format(self.spent, decimal_pos=2),
         }
 
     @property

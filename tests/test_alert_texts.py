@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sms_accounts import accounts, alert_texts, gsm
-from sms_accounts.models import Alert, AlertTexts, DaySpent
+from sms_accounts.models import Alert, AlertTexts, DaySpent, Notification
 from tests.alerted import make_alerted
 from tests.factories import make_account, make_api_user
 
@@ -167,10 +167,13 @@ class TestMail:
         assert "pace" not in alert_texts.email_of(AlertTexts(), an_alert()).body
 
     def test_instead_of_an_sms_says_why(self):
-        mail = alert_texts.email_of(AlertTexts(), an_alert(), note="No credits.")
+        mail = alert_texts.email_of(
+            AlertTexts(), an_alert(), instead_of_sms=Notification.Hindrance.REFUSED
+        )
 
-        assert "\n\nNo credits.\n\n" in mail.body
-        assert "<p>No credits.</p>" in mail.html
+        why = "This comes by email: This SMS could not be sent."
+        assert f"\n\n{why}\n\n" in mail.body
+        assert f"<p>{why}</p>" in mail.html
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """The form of the texts that an account's alerts go out with, by email and by SMS."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,12 +26,6 @@ _MISSING: Mapping[str, Mapping[str, Any]] = {
     "sms_customised": {
         "sms_text": gettext_lazy("Enter the text, or switch your own SMS text off.")
     },
-}
-# What the fields begin with, so that one's own text starts from ours.
-_OURS: Mapping[str, Any] = {
-    "email_subject": alert_texts.DEFAULT_SUBJECT,
-    "email_body": alert_texts.DEFAULT_BODY,
-    "sms_text": alert_texts.DEFAULT_SMS,
 }
 
 
@@ -64,8 +59,20 @@ class AlertTextsForm(forms.Form):
         help_text=gettext_lazy("At most 70 characters, before the variables are filled in."),
     )
 
-    def __init__(self, data: QueryDict | None, *, stored: AlertTexts, own_email: str) -> None:
-        initial = {name: getattr(stored, name) or str(ours) for name, ours in _OURS.items()}
+    def __init__(
+        self,
+        data: QueryDict | None,
+        *,
+        stored: AlertTexts,
+        ours: alert_texts.Defaults,
+        own_email: str,
+    ) -> None:
+        # One's own text starts from ours.
+        initial: dict[str, object] = {
+            "email_subject": stored.email_subject or ours.subject,
+            "email_body": stored.email_body or ours.body,
+            "sms_text": stored.sms_text or ours.sms,
+        }
         initial |= {
             "email_customised": stored.email_customised,
             "email_from": stored.email_from or own_email,
@@ -100,7 +107,8 @@ class AlertTextsForm(forms.Form):
         return AlertTexts(**typed)
 
     def clean_email_subject(self) -> str:
-        subject: str = self.cleaned_data["email_subject"]
+        # French has no-break spaces before some signs; a header has plain ones.
+        subject = re.sub("[\u00a0\u202f]", " ", self.cleaned_data["email_subject"])
         if not subject.isprintable():
             raise forms.ValidationError(_("The subject is one line, without control characters."))
         return _with_known_variables(subject)

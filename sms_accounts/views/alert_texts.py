@@ -39,9 +39,7 @@ def alert_texts(request: HttpRequest, name: str) -> HttpResponse:
         "back": back,
         "variables": words.VARIABLES,
         "default_from": settings.DEFAULT_FROM_EMAIL,
-        "default_subject": words.DEFAULT_SUBJECT,
-        "default_body": words.DEFAULT_BODY,
-        "default_sms": words.DEFAULT_SMS,
+        "defaults": words.defaults(account),
         "preview_url": reverse("alert-preview", args=[account.name]),
         **_preview(account, form.as_typed()),
     }
@@ -58,7 +56,12 @@ def alert_preview(request: HttpRequest, name: str) -> HttpResponse:
 
 def _form(request: HttpRequest, account: Account) -> AlertTextsForm:
     stored = accounts.alert_texts(account)
-    return AlertTextsForm(posted(request), stored=stored, own_email=who(request).email)
+    return AlertTextsForm(
+        posted(request),
+        stored=stored,
+        ours=words.defaults(account),
+        own_email=who(request).email,
+    )
 
 
 def _preview(account: Account, texts: AlertTexts) -> dict[str, object]:

@@ -1,0 +1,3 @@
+"""Moments in French."""
+
+SHORT_DATETIME_FORMAT = "d/m/Y H:i"
