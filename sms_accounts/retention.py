@@ -44,6 +44,9 @@ DIGITS_LEFT = 3
 FOREIGN_WORDS_KEPT = timedelta(days=30)
 ADDRESSES_KEPT = timedelta(days=365)
 
+# Nobody waits for a count of millions.
+MOST_COUNTED = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Old:
@@ -76,6 +79,15 @@ def set_keeps_no_texts(user: ApiUser, keeps_none: bool, *, by: User | None) -> b
             )
     user.keeps_no_texts = keeps_none
     return bool(changed)
+
+
+def older_than(account: Account, *, days: int) -> int:
+    """Return how many orders of an account a period of so many days reaches now.
+
+    At most one more than MOST_COUNTED. Some may have messages under way yet.
+    """
+    before = timezone.now() - timedelta(days=days)
+    return _with_numbers(account.pk, before=before)[: MOST_COUNTED + 1].count()
 
 
 def remove_old(*, within: timedelta | None = A_RUN) -> int:

@@ -69,6 +69,18 @@ account_pages: list[URLPattern | URLResolver] = [
     path("alerts/log/csv/", alert_log.alert_csv, name="alert-csv"),
     path("alerts/log/<int:pk>/again/", alert_log.alert_again, name="alert-again"),
     path("options/", options.options, name="options"),
+    path("options/place/", options.account_place, name="account-place"),
+    path("options/default-sender/", options.account_default_sender, name="account-default-sender"),
+    path(
+        "options/unknown-outcome/", options.account_unknown_outcome, name="account-unknown-outcome"
+    ),
+    path("options/retention/", options.account_retention, name="account-retention"),
+    path("options/callback/", options.account_callback, name="account-callback"),
+    path(
+        "options/callback-secret/",
+        options.account_callback_secret,
+        name="account-callback-secret",
+    ),
     path("options/limit/", options.account_limit, name="account-limit"),
     path("options/reserve/", options.account_reserve, name="account-reserve"),
 ]

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from sms_accounts import accounts, activity
 from sms_accounts.admin import movements
 from sms_accounts.admin.base import RowByNameField, signed_in
-from sms_accounts.models import Account, ApiUser, Membership, User
+from sms_accounts.models import Account, ApiUser, Membership, Sender, User
 from sms_accounts.models.fields import MOST_CREDITS, CreditsField
 from sms_accounts.models.routing import SENDER_NAME
 
@@ -44,6 +44,9 @@ class AccountForm(forms.ModelForm[Account]):
     """What staff may change of an account."""
 
     time_zone = _time_zone_field()
+    default_sender = forms.ModelChoiceField(
+        Sender.objects.none(), label=_("Default sender"), required=False
+    )
 
     class Meta:
         model = Account
@@ -51,10 +54,18 @@ class AccountForm(forms.ModelForm[Account]):
             "description",
             "is_enabled",
             "time_zone",
+            "language",
             "home_country",
+            "default_sender",
             "unknown_outcome",
             "retention_days",
         )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["default_sender"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  # declared above
+        field.queryset = self.instance.senders.filter(status=Sender.Status.ENABLED).order_by("name")
 
 
 class NewAccountForm(forms.ModelForm[Account]):
@@ -74,7 +85,7 @@ class NewAccountForm(forms.ModelForm[Account]):
 
     class Meta:
         model = Account
-        fields = ("name", "description", "time_zone")
+        fields = ("name", "description", "time_zone", "language")
 
     def clean_senders(self) -> tuple[str, ...]:
         names = tuple(
@@ -143,14 +154,25 @@ class AccountAdmin(admin.ModelAdmin[Account]):
         "description",
         "is_enabled",
         "time_zone",
+        "language",
         "home_country",
+        "default_sender",
+        "callback_url",
+        "callback_method",
         "unknown_outcome",
         "retention_days",
         "credits_left",
         "credits_held",
         "created_at",
     )
-    readonly_fields = ("name", "credits_left", "credits_held", "created_at")
+    readonly_fields = (
+        "name",
+        "callback_url",
+        "callback_method",
+        "credits_left",
+        "credits_held",
+        "created_at",
+    )
     inlines = (MembershipInline,)
     form = AccountForm
 
@@ -189,7 +211,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
 
     def get_fields(self, request: HttpRequest, obj: Account | None = None) -> Any:
         if obj is None:
-            return ("name", "description", "owner", "credits", "senders", "time_zone")
+            return ("name", "description", "owner", "credits", "senders", "time_zone", "language")
         return super().get_fields(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> Any:
@@ -203,7 +225,8 @@ class AccountAdmin(admin.ModelAdmin[Account]):
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         if change:
-            _save_changes(obj, form.changed_data, by=signed_in(request))
+            fields = {name: getattr(obj, name) for name in form.changed_data}
+            accounts.change(obj, fields, by=signed_in(request))
             return
         typed = form.cleaned_data
         opened = accounts.open_account(
@@ -214,6 +237,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
             senders=typed["senders"],
             description=typed["description"],
             time_zone=typed["time_zone"],
+            language=typed["language"],
         )
         # The admin goes on with the row that it made itself.
         obj.pk = opened.pk
@@ -256,17 +280,3 @@ class AccountAdmin(admin.ModelAdmin[Account]):
         return movements.page(
             request, account, movement, by=signed_in(request), site=self.admin_site
         )
-
-
-def _save_changes(account: Account, fields: list[str], *, by: User) -> None:
-    if not fields:
-        return
-    before = Account.objects.values(*fields).get(pk=account.pk)
-    account.save(update_fields=fields)
-    activity.record(
-        by,
-        "account changed",
-        account,
-        before=before,
-        after={field: getattr(account, field) for field in fields},
-    )

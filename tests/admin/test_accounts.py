@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from sms_accounts import accounts
 from sms_accounts.models import (
     Account,
     Activity,
@@ -33,6 +34,7 @@ class TestAccounts:
         "credits": "120.50",
         "senders": "Example, 33612345678",
         "time_zone": "Europe/Paris",
+        "language": "fr",
     }
 
     def test_are_opened_whole(self, browser, staff):
@@ -43,7 +45,7 @@ class TestAccounts:
         account = Account.objects.get()
         assert response.status_code == 302
         assert (account.name, account.description) == ("sms-ab12345-7", "Town hall")
-        assert account.time_zone == "Europe/Paris"
+        assert (account.time_zone, account.language) == ("Europe/Paris", "fr")
         assert credits_of(account) == Decimal("120.50")
         assert Membership.objects.get(account=account, role="owner").user == alice
         assert set(account.senders.values_list("name", flat=True)) == {"Example", "33612345678"}
@@ -75,6 +77,7 @@ class TestAccounts:
             "description": account.description,
             "is_enabled": "on",
             "time_zone": account.time_zone,
+            "language": account.language,
             "home_country": "",
             "unknown_outcome": "hold",
             "memberships-TOTAL_FORMS": "2",
@@ -117,6 +120,32 @@ class TestAccounts:
             "home_country": "FR",
             "unknown_outcome": "resend",
         }
+
+    def test_get_a_default_among_their_enabled_senders(self, browser):
+        account, other = make_account(sender="Mine"), make_account(sender="Other")
+        mine, others = account.senders.get(), other.senders.get()
+        page = url(Account, "change", account.pk)
+
+        refused = text_of(browser.post(page, self.changed(account, default_sender=str(others.pk))))
+        browser.post(page, self.changed(account, default_sender=str(mine.pk)))
+
+        assert "Select a valid choice" in refused
+        account.refresh_from_db()
+        assert account.default_sender == mine
+        change = Activity.objects.filter(account=account).latest("pk")
+        assert (change.before, change.after) == (
+            {"default_sender": None},
+            {"default_sender": "Mine"},
+        )
+
+    def test_show_their_callback(self, browser):
+        account = make_account()
+        accounts.set_callback(account, "https://example.com/dlr", method="post", by=None)
+
+        page = text_of(browser.get(url(Account, "change", account.pk)))
+
+        assert "https://example.com/dlr" in page
+        assert "POST, values as JSON" in page
 
     def test_record_nothing_that_did_not_change(self, browser):
         account = make_account()

@@ -17,6 +17,7 @@ class TestPeriod:
             "description": account.description,
             "is_enabled": "on",
             "time_zone": account.time_zone,
+            "language": account.language,
             "home_country": "",
             "unknown_outcome": "hold",
             "retention_days": "",

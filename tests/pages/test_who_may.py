@@ -26,6 +26,19 @@ OF_ONE_USER = [
     "api-user-delete",
 ]
 SENSITIVE = [name for name in OF_ONE_USER if name != "api-user-enabled"]
+OF_THE_ACCOUNT = [
+    "account-place",
+    "account-default-sender",
+    "account-unknown-outcome",
+    "account-retention",
+    "account-callback",
+    "account-callback-secret",
+    "account-limit",
+    "account-reserve",
+]
+SENSITIVE_OF_THE_ACCOUNT = [
+    name for name in OF_THE_ACCOUNT if name not in ("account-place", "account-default-sender")
+]
 # What answers without a sign-in: machines call it, or people on their way in do.
 OPEN = {
     "/cgi-bin/sms/http2sms.cgi",
@@ -64,8 +77,7 @@ def pages_of(api_user) -> list[str]:
     return [
         reverse("api-user-add", args=[name]),
         reverse("alert-texts", args=[name]),
-        reverse("account-limit", args=[name]),
-        reverse("account-reserve", args=[name]),
+        *(reverse(page, args=[name]) for page in OF_THE_ACCOUNT),
         *(reverse(page, args=[name, api_user.pk]) for page in OF_ONE_USER),
     ]
 
@@ -126,6 +138,16 @@ class TestRecentSignIn:
         assert sent.url.startswith("/auth/reauthenticate/?next=%2Fsms%2F")
         assert changes() == before
         assert "NewSecret1" not in str(dict(stale.session))
+
+    @pytest.mark.parametrize("page", SENSITIVE_OF_THE_ACCOUNT)
+    def test_is_asked_for_before_sensitive_options(self, stale, account, page):
+        url = reverse(page, args=[account.name])
+        before = changes()
+
+        for answer in (stale.get(url), stale.post(url, {"url": "https://example.com/"})):
+            assert answer.url.startswith("/auth/reauthenticate/?next=%2Fsms%2F")
+
+        assert changes() == before
 
     def test_leaves_the_dialog_for_a_page_of_its_own(self, stale, api_user):
         url = reverse("api-user-quota", args=[api_user.account.name, api_user.pk])
