@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from sms_accounts import big_demo, delivery
-from sms_accounts.models import FINAL, ApiUser, Attempt, LedgerEntry, Message, State
+from sms_accounts.models import FINAL, ApiUser, Attempt, LedgerEntry, Message, Rate, State
 from tests.commands.running import refused, run
 from tests.factories import make_account
 
@@ -12,8 +12,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def data_folder(settings, tmp_path):
+def empty_installation(settings, tmp_path):
     settings.DATA_DIR = tmp_path
+    # It comes with the tables, and goes where another test has emptied them.
+    Rate.objects.get_or_create(prefix="", defaults={"credits": 1})
 
 
 def filled(**sizes: int) -> list[big_demo.Made]:
