@@ -7,6 +7,9 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 
+from sms_accounts import activity
+from sms_accounts.endpoints.client_address import UNKNOWN, client_address
+
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """Asks for a sign-in unless a view is open, and does not read the session for one that is.
@@ -45,3 +48,15 @@ class PrivatePagesMiddleware:
             target = response.headers["Location"]
             response = HttpResponse(status=204, headers={"HX-Redirect": target})
         return response
+
+
+class OriginMiddleware:
+    """Lets the change log know from which address a change was asked for."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        address = client_address(request)
+        with activity.asked_from(None if address == UNKNOWN else str(address)):
+            return self.get_response(request)

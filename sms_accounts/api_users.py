@@ -185,7 +185,7 @@ def set_callback(user: ApiUser, url: str, *, method: str | None = None, by: User
         return callback_settings.store(_locked(user), url, method=method, by=by)
 
 
-def set_enabled(user: ApiUser, enabled: bool, *, by: User | None) -> bool:
+def set_enabled(user: ApiUser, enabled: bool, *, by: User | None, reason: str = "") -> bool:
     """Let the user send, or stop it at once; its quota and history stay."""
     with transaction.atomic():
         if (
@@ -194,7 +194,8 @@ def set_enabled(user: ApiUser, enabled: bool, *, by: User | None) -> bool:
             .update(is_enabled=enabled)
         ):
             return False
-        activity.record(by, "enabled" if enabled else "disabled", user)
+        told = {"reason": reason} if reason else None
+        activity.record(by, "enabled" if enabled else "disabled", user, after=told)
     user.is_enabled = enabled
     return True
 

@@ -10,6 +10,7 @@ from sms_accounts.views import (
     alert_log,
     alert_texts,
     api_user_callback,
+    api_user_page,
     api_user_settings,
     api_users,
     callbacks,
@@ -21,6 +22,7 @@ from sms_accounts.views import (
 )
 
 api_user_pages: list[URLPattern | URLResolver] = [
+    path("", api_user_page.api_user, name="api-user"),
     path("password/", api_user_settings.api_user_password, name="api-user-password"),
     path(
         "former-password/",

@@ -50,8 +50,8 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
 
 @admin.register(Activity)
 class ActivityAdmin(ReadOnlyAdmin[Activity]):
-    list_display = ("at", "account", "api_user", "action", "by")
+    list_display = ("at", "account", "api_user", "action", "by", "address")
     list_select_related = ("account", "api_user", "by")
     search_fields = ("=account__name", "=api_user__login", "=by__email", "action")
     search_help_text = _("Whole name of an account, whole login or e-mail address, or action")
-    fields = ("at", "account", "api_user", "action", "by", "before", "after")
+    fields = ("at", "account", "api_user", "action", "by", "address", "before", "after")

@@ -3,6 +3,7 @@
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from sms_accounts.forms.layout import laid_out
 
@@ -34,11 +35,18 @@ class EnabledForm(forms.Form):
         coerce=lambda value: value == "1",
         widget=forms.HiddenInput,
     )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=200,
+        help_text=gettext_lazy("Stands on the user's page and in the activity. It may be empty."),
+    )
 
     def __init__(self, data: QueryDict | None, *, enable: bool) -> None:
         super().__init__(data, initial={"enabled": "1" if enable else "0"})
         self.helper = laid_out(
             "enabled",
+            "reason",
             confirm=_("Enable") if enable else _("Disable"),
             is_dangerous=not enable,
         )

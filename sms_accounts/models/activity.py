@@ -14,6 +14,8 @@ class Activity(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="activities")
     api_user = models.ForeignKey(ApiUser, models.CASCADE, null=True, related_name="activities")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    # From where it was asked for; nothing for a command, and for the program itself.
+    address = models.GenericIPAddressField(_("from address"), null=True, unpack_ipv4=True)
     action = models.CharField(_("action"), max_length=40)
     before = models.JSONField(_("before"), default=dict)
     after = models.JSONField(_("after"), default=dict)

@@ -56,6 +56,12 @@ def managed_api_user(request: HttpRequest, name: str, pk: int) -> ApiUser:
     return get_object_or_404(api_users, account__name=name, pk=pk)
 
 
+def visible_api_user(request: HttpRequest, account: Account, pk: int) -> ApiUser:
+    """Return an API user of an account that this person may see."""
+    api_users = ApiUser.objects.visible_to(request.user).select_related("wallet")
+    return get_object_or_404(api_users, account=account, pk=pk)
+
+
 def posted(request: HttpRequest) -> QueryDict | None:
     """Return what a form is bound to: nothing, unless the form was sent."""
     return request.POST if request.method == "POST" else None
@@ -103,6 +109,14 @@ def back_to_list(request: HttpRequest, account: Account) -> str:
     if path != listing or not query:
         return listing
     return f"{listing}?{QueryDict(query).urlencode()}"
+
+
+def back_from(request: HttpRequest, api_user: ApiUser) -> str:
+    """Return where a dialog of a user leads back: the user's page if it was opened there."""
+    page = reverse("api-user", args=[api_user.account.name, api_user.pk])
+    if request.GET.get("next") == page:
+        return page
+    return back_to_list(request, api_user.account)
 
 
 def and_back(request: HttpRequest) -> str:

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from sms_accounts.views.account_page import back_to_list, managed_api_user
+from sms_accounts.views.account_page import back_from, managed_api_user
 from sms_accounts.views.callback_dialogs import Place, callback_dialog, secret_dialog
 from sms_accounts.views.recent_sign_in import recent_sign_in_required
 
@@ -25,7 +25,7 @@ def api_user_callback_secret(request: HttpRequest, name: str, pk: int) -> HttpRe
 
 def _place(request: HttpRequest, name: str, pk: int) -> Place:
     api_user = managed_api_user(request, name, pk)
-    back = back_to_list(request, api_user.account)
+    back = back_from(request, api_user)
     secret_url = reverse("api-user-callback-secret", args=[name, pk])
     calls_url = reverse("callbacks", args=[name])
     return Place(

@@ -21,7 +21,7 @@ from sms_accounts.forms.restrictions import RestrictionsForm
 from sms_accounts.models import AddressUse, ApiUser
 from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import (
-    back_to_list,
+    back_from,
     managed_api_user,
     posted,
     show,
@@ -45,7 +45,7 @@ MOST_URL_USES = 5
 def api_user_password(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
     form = PasswordForm(posted(request), login=api_user.login)
-    back = back_to_list(request, api_user.account)
+    back = back_from(request, api_user)
     if form.is_valid():
         password = form.cleaned_data["password"]
         api_users.set_password(api_user, password, keep_former=form.keeping(), by=who(request))
@@ -65,7 +65,7 @@ def api_user_password(request: HttpRequest, name: str, pk: int) -> HttpResponse:
 def api_user_former_password(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
     form = EndFormerPasswordForm(posted(request))
-    back = back_to_list(request, api_user.account)
+    back = back_from(request, api_user)
     if form.is_valid():
         changed = api_users.end_former_password(api_user, by=who(request))
         text = _("The old password of %(login)s works no longer.") % {"login": api_user.login}
@@ -91,7 +91,7 @@ def api_user_quota(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
     held = api_user.wallet.credits if api_user.has_quota else None
     form = QuotaForm(posted(request), held=held, left=api_user.account.wallet.spendable)
-    back = back_to_list(request, api_user.account)
+    back = back_from(request, api_user)
     if form.is_valid():
         quota = form.cleaned_data["quota"]
         try:
@@ -116,7 +116,7 @@ def _quota_told(api_user: ApiUser, quota: Decimal | None) -> str:
 @recent_sign_in_required
 def api_user_limit(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
-    back = back_to_list(request, api_user.account)
+    back = back_from(request, api_user)
     return limit_dialog(request, api_user, template="sms/api_users/limit.html", back=back)
 
 
@@ -133,7 +133,7 @@ def api_user_restrictions(request: HttpRequest, name: str, pk: int) -> HttpRespo
         observed=api_user.restrictions_observed,
         in_use=in_use.values_list("address", flat=True),
     )
-    back = back_to_list(request, api_user.account)
+    back = back_from(request, api_user)
     if form.is_valid():
         networks, observed = form.networks(), form.cleaned_data["observed"]
         changed = api_users.set_restrictions(api_user, networks, observed=observed, by=who(request))
@@ -171,7 +171,7 @@ def _restrictions_told(api_user: ApiUser, networks: list[str], *, observed: bool
 def api_user_protection(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
     form = ProtectionForm(posted(request), stored=api_users.protection_of(api_user))
-    back = back_to_list(request, api_user.account)
+    back = back_from(request, api_user)
     if form.is_valid():
         changed = api_users.set_protection(api_user, form.protection(), by=who(request))
         text = _("The protection of %(login)s is saved.") % {"login": api_user.login}

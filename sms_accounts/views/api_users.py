@@ -33,6 +33,7 @@ from sms_accounts.spending import Outlook
 from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import (
     and_back,
+    back_from,
     back_to_list,
     header,
     managed_account,
@@ -44,6 +45,7 @@ from sms_accounts.views.account_page import (
     visible_account,
     who,
 )
+from sms_accounts.views.api_user_words import addresses_of
 from sms_accounts.views.new_password import show_password
 from sms_accounts.views.recent_sign_in import recent_sign_in_required
 
@@ -145,7 +147,7 @@ def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
             notification=(
                 "" if api_user.alert_threshold is None else api_user.get_alert_support_display()
             ),
-            addresses=_addresses(api_user),
+            addresses=addresses_of(api_user),
             last_alert_at=fired.get(api_user.pk),
             problems=problems.get(api_user.pk, []),
             has_former_password=api_user.has_former_password(now),
@@ -155,15 +157,6 @@ def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
         )
         for api_user in api_users
     ]
-
-
-def _addresses(api_user: ApiUser) -> list[str]:
-    addresses = []
-    if api_user.alert_support != ApiUser.Support.SMS:
-        addresses.append(api_user.alert_email)
-    if api_user.alert_support != ApiUser.Support.EMAIL and api_user.alert_msisdn:
-        addresses.append(f"+{api_user.alert_msisdn}")
-    return [address for address in addresses if address]
 
 
 def _refused_addresses(pks: Sequence[int], *, since: datetime) -> dict[int, int]:
@@ -227,10 +220,11 @@ def api_user_add(request: HttpRequest, name: str) -> HttpResponse:
 def api_user_enabled(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
     form = EnabledForm(posted(request), enable=not api_user.is_enabled)
-    back = back_to_list(request, api_user.account)
+    back = back_from(request, api_user)
     if form.is_valid():
         enable = form.cleaned_data["enabled"]
-        changed = use_cases.set_enabled(api_user, enable, by=who(request))
+        reason = form.cleaned_data["reason"]
+        changed = use_cases.set_enabled(api_user, enable, by=who(request), reason=reason)
         text = _("%(login)s may send again.") if enable else _("%(login)s can no longer send.")
         return told(request, back, text % {"login": api_user.login}, changed=changed)
     return show(

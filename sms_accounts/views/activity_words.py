@@ -1,0 +1,140 @@
+"""Says in the words of the pages what the change log holds: actions, and values before and after.
+
+They are stored in one language, whoever acts. What has no words here is shown as it is stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
+
+from sms_accounts.models import Activity
+
+_LONGEST_SHOWN = 200
+
+ACTIONS: Mapping[str, StrOrPromise] = {
+    "API user added": gettext_lazy("API user added"),
+    "API user deleted": gettext_lazy("API user deleted"),
+    "account changed": gettext_lazy("Account changed"),
+    "account opened": gettext_lazy("Account opened"),
+    "alert sent again": gettext_lazy("Alert sent again"),
+    "alert tested": gettext_lazy("Alert tested"),
+    "alert texts changed": gettext_lazy("Alert texts changed"),
+    "callback changed": gettext_lazy("Callback changed"),
+    "callback secret made": gettext_lazy("Callback secret made"),
+    "callback secrets ended": gettext_lazy("Callback secrets ended"),
+    "callback sent again": gettext_lazy("Callback sent again"),
+    "callback switched on": gettext_lazy("Callback switched on"),
+    "credits granted": gettext_lazy("Credits granted"),
+    "credits received": gettext_lazy("Credits received"),
+    "credits taken back": gettext_lazy("Credits taken back"),
+    "credits transferred": gettext_lazy("Credits transferred"),
+    "disabled": gettext_lazy("Disabled"),
+    "enabled": gettext_lazy("Enabled"),
+    "failed callbacks sent again": gettext_lazy("Failed callbacks sent again"),
+    "former password ended": gettext_lazy("Old password ended"),
+    "keeping of texts changed": gettext_lazy("Keeping of texts changed"),
+    "limit changed": gettext_lazy("Limit changed"),
+    "member added": gettext_lazy("Member added"),
+    "member changed": gettext_lazy("Member changed"),
+    "member removed": gettext_lazy("Member removed"),
+    "message cancelled": gettext_lazy("Message cancelled"),
+    "message released": gettext_lazy("Message released"),
+    "password changed": gettext_lazy("Password changed"),
+    "protection changed": gettext_lazy("Protection changed"),
+    "quota changed": gettext_lazy("Quota changed"),
+    "reserve changed": gettext_lazy("Reserve changed"),
+    "restrictions changed": gettext_lazy("Restrictions changed"),
+    "sender added": gettext_lazy("Sender added"),
+    "sender changed": gettext_lazy("Sender changed"),
+    "sender enabled": gettext_lazy("Sender enabled"),
+    "sender refused": gettext_lazy("Sender refused"),
+    "sender waiting": gettext_lazy("Sender waiting"),
+    "sending again stopped": gettext_lazy("Sending again stopped"),
+}
+_NAMES: Mapping[str, StrOrPromise] = {
+    "all_clear": gettext_lazy("all-clear"),
+    "countries": gettext_lazy("countries"),
+    "credits": gettext_lazy("credits"),
+    "email": gettext_lazy("email"),
+    "enabled": gettext_lazy("enabled"),
+    "former password works until": gettext_lazy("old password works until"),
+    "levels": gettext_lazy("further levels"),
+    "login": gettext_lazy("ID"),
+    "messages_a_minute": gettext_lazy("messages a minute"),
+    "method": gettext_lazy("method"),
+    "networks": gettext_lazy("restrictions"),
+    "notification": gettext_lazy("notification"),
+    "number": gettext_lazy("number"),
+    "observed": gettext_lazy("observe only"),
+    "person": gettext_lazy("person"),
+    "quiet_from": gettext_lazy("no SMS from"),
+    "quiet_until": gettext_lazy("no SMS until"),
+    "quota": gettext_lazy("quota"),
+    "reason": gettext_lazy("reason"),
+    "refuses_url_passwords": gettext_lazy("refuses passwords in URLs"),
+    "reminder_days": gettext_lazy("days between reminders"),
+    "role": gettext_lazy("role"),
+    "sender": gettext_lazy("sender"),
+    "status": gettext_lazy("state"),
+    "threshold": gettext_lazy("alert threshold"),
+    "url": gettext_lazy("URL"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """An activity as pages show it; `lines` say what it was, and what it is now."""
+
+    at: datetime
+    action: str
+    about: str
+    by: str
+    address: str
+    lines: Sequence[str]
+
+
+def told(activity: Activity) -> Change:
+    """Return an activity in words. Its person and its API user are to be there already."""
+    before, after = activity.before, activity.after
+    names = [*before, *(name for name in after if name not in before)]
+    return Change(
+        at=activity.at,
+        action=str(ACTIONS.get(activity.action, activity.action)),
+        about=activity.api_user.login if activity.api_user else "",
+        by=activity.by.email if activity.by else _("The program"),
+        address=activity.address or "",
+        lines=[
+            _line(name, before.get(name), after.get(name))
+            for name in names
+            if before.get(name) != after.get(name)
+        ],
+    )
+
+
+def _line(name: str, before: object, after: object) -> str:
+    values = {
+        "name": _NAMES.get(name, name.replace("_", " ")),
+        "before": _value(name, before),
+        "after": _value(name, after),
+    }
+    if before is None:
+        return _("%(name)s: %(after)s") % values
+    return _("%(name)s: %(before)s → %(after)s") % values
+
+
+def _value(name: str, value: object) -> str:
+    if value is None or value == "" or value == []:
+        return "-"
+    if name == "url":
+        # The query of a callback's URL may hold a key of its receiver.
+        url, mark, _query = str(value).partition("?")
+        return f"{url}?…" if mark else url
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return Truncator(text).chars(_LONGEST_SHOWN)

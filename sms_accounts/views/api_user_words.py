@@ -1,0 +1,132 @@
+"""Says in plain sentences what the settings of an API user mean at this moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.html import format_html
+from django.utils.text import get_text_list
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from sms_accounts import countries
+from sms_accounts.callback_figures import shown_url
+from sms_accounts.models import ApiUser, CallbackSecret
+from sms_accounts.templatetags.panel import moment, number, shown_credits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting: what it is called, what it means now, and the page that changes it."""
+
+    name: str
+    sentences: Sequence[str]
+    page: str
+    icon: str
+
+
+def settings_of(user: ApiUser, *, now: datetime) -> list[Setting]:
+    """Return all settings, in the order of the menu that people know."""
+    named = (
+        (_("Password"), _password(user, now=now), "api-user-password", "key"),
+        (_("Quota"), [_quota(user)], "api-user-quota", "pie-chart"),
+        (_("Limit"), [_limit(user)], "api-user-limit", "bell"),
+        (_("Restrictions"), [_restrictions(user)], "api-user-restrictions", "shield-lock"),
+        (_("Callback"), [_callback(user, now=now)], "api-user-callback", "link-45deg"),
+        (_("Protection"), _protection(user), "api-user-protection", "shield-check"),
+    )
+    return [
+        Setting(name=name, sentences=sentences, page=page, icon=icon)
+        for name, sentences, page, icon in named
+    ]
+
+
+def _password(user: ApiUser, *, now: datetime) -> list[str]:
+    sentences = [format_html(_("Set {}."), moment(user.password_changed_at))]
+    if not user.has_former_password(now):
+        return [*sentences, _("It is the only one that works.")]
+    if user.former_password_until is None:
+        return [*sentences, _("The old one works too, until somebody stops it.")]
+    return [
+        *sentences,
+        format_html(_("The old one works too, and ends {}."), moment(user.former_password_until)),
+    ]
+
+
+def _quota(user: ApiUser) -> str:
+    if not user.has_quota:
+        return _("None: it spends the account's credits, as far as they go.")
+    left = shown_credits(user.wallet.credits)
+    return _("%(left)s credits are its own; once they are used up, it can send no more.") % {
+        "left": left
+    }
+
+
+def _limit(user: ApiUser) -> str:
+    if not user.alert_enabled:
+        return _("Off: nobody hears when its credits run low.")
+    return _("At %(level)s credits or below, an alert goes to %(addresses)s.") % {
+        "level": shown_credits(user.alert_threshold),
+        "addresses": get_text_list(addresses_of(user), _("and")) or _("the account's holder"),
+    }
+
+
+def addresses_of(user: ApiUser) -> list[str]:
+    """Return where the alerts of a user go to."""
+    addresses = []
+    if user.alert_support != ApiUser.Support.SMS:
+        addresses.append(user.alert_email)
+    if user.alert_support != ApiUser.Support.EMAIL and user.alert_msisdn:
+        addresses.append(f"+{user.alert_msisdn}")
+    return [address for address in addresses if address]
+
+
+def _restrictions(user: ApiUser) -> str:
+    if not user.restrictions:
+        return _("None: http2sms accepts its calls from anywhere.")
+    networks = get_text_list(user.restrictions, _("and"))
+    if user.restrictions_observed:
+        text = _("Only observed: calls from elsewhere than %(networks)s are listed, not refused.")
+    else:
+        text = _("http2sms accepts its calls from %(networks)s only.")
+    return text % {"networks": networks}
+
+
+def _callback(user: ApiUser, *, now: datetime) -> str:
+    if not user.callback_url:
+        return _("None: no URL is told what becomes of its messages.")
+    is_signed = CallbackSecret.objects.valid(now).filter(api_user=user).exists()
+    text = (
+        _("%(url)s is told of each change of a message's state, by signed calls.")
+        if is_signed
+        else _("%(url)s is told of each change of a message's state, by calls without signature.")
+    )
+    return text % {"url": shown_url(user.callback_url)}
+
+
+def _protection(user: ApiUser) -> list[str]:
+    in_url = (
+        _("A password in the URL is refused.")
+        if user.refuses_url_passwords
+        else _("A password in the URL is accepted.")
+    )
+    return [in_url, _pace(user), _where_to(user)]
+
+
+def _pace(user: ApiUser) -> str:
+    if user.messages_a_minute is None:
+        return _("It sends as fast as it can.")
+    text = ngettext(
+        "It sends at most %(count)s message a minute.",
+        "It sends at most %(count)s messages a minute.",
+        user.messages_a_minute,
+    )
+    return text % {"count": number(user.messages_a_minute)}
+
+
+def _where_to(user: ApiUser) -> str:
+    if not user.countries:
+        return _("It may send to every country.")
+    language = get_language() or "en"
+    names = sorted(countries.name_of(country, language) for country in user.countries)
+    return _("It may send to %(countries)s only.") % {"countries": get_text_list(names, _("and"))}
