@@ -7,6 +7,7 @@ from sms_accounts.endpoints.rest import ptts
 from sms_accounts.http2sms import PATH, SHORT_PATH
 from sms_accounts.views import (
     accounts,
+    activity_log,
     alert_log,
     alert_texts,
     api_user_callback,
@@ -70,6 +71,8 @@ account_pages: list[URLPattern | URLResolver] = [
     path("alerts/log/", alert_log.alert_log, name="alert-log"),
     path("alerts/log/csv/", alert_log.alert_csv, name="alert-csv"),
     path("alerts/log/<int:pk>/again/", alert_log.alert_again, name="alert-again"),
+    path("activity/", activity_log.activity, name="activity"),
+    path("activity/csv/", activity_log.activity_csv, name="activity-csv"),
     path("options/", options.options, name="options"),
     path("options/place/", options.account_place, name="account-place"),
     path("options/default-sender/", options.account_default_sender, name="account-default-sender"),

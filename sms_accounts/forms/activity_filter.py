@@ -1,0 +1,90 @@
+"""The form that searches an account's change log."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from crispy_forms.bootstrap import StrictButton
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Div, Layout
+from django import forms
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
+
+from sms_accounts.forms.days import DayField, midnight
+from sms_accounts.models import Activity
+
+_ALL = ("", gettext_lazy("All"))
+PROGRAM = "program"
+ACCOUNT, USERS = "account", "users"
+
+
+class ActivityFilterForm(forms.Form):
+    """Which changes are shown. A value that cannot be read is told, and leaves nothing out.
+
+    The API user is typed, not chosen: an account may have thousands, and some are deleted.
+    """
+
+    by = forms.ChoiceField(label=gettext_lazy("By"), required=False)
+    about = forms.ChoiceField(
+        label=gettext_lazy("About"),
+        required=False,
+        choices=[
+            _ALL,
+            (ACCOUNT, gettext_lazy("The account")),
+            (USERS, gettext_lazy("API users")),
+        ],
+    )
+    user = forms.CharField(label=gettext_lazy("ID of an API user"), required=False, max_length=40)
+    action = forms.ChoiceField(label=gettext_lazy("Change"), required=False)
+    since = DayField(label=gettext_lazy("From"))
+    until = DayField(label=gettext_lazy("To"))
+
+    def __init__(
+        self,
+        data: QueryDict,
+        *,
+        people: Sequence[tuple[str, str]],
+        actions: Sequence[tuple[str, StrOrPromise]],
+        zone: ZoneInfo,
+    ) -> None:
+        typed = {name: str(value).replace("\0", "") for name, value in data.items()}
+        super().__init__(typed, auto_id="filter_%s")
+        self._zone = zone
+        self._choose("by", [*people, (PROGRAM, _("The program"))])
+        self._choose("action", actions)
+        self.helper = FormHelper()
+        self.helper.form_method = "get"
+        self.helper.form_class = "filter-form"
+        self.helper.attrs = {"novalidate": ""}
+        button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
+        self.helper.layout = Layout(Div(*self.fields, button))
+        self.is_valid()
+
+    def _choose(self, name: str, choices: Sequence[tuple[str, StrOrPromise]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
+        field.choices = [_ALL, *choices]
+
+    def chosen(self) -> dict[str, str]:
+        """What is searched for, as a link repeats it."""
+        return {name: str(self.data[name]) for name, value in self.cleaned_data.items() if value}
+
+    def filtered(self, activities: QuerySet[Activity]) -> QuerySet[Activity]:
+        chosen = self.cleaned_data
+        if by := chosen.get("by"):
+            activities = activities.filter(by=None if by == PROGRAM else int(by))
+        if about := chosen.get("about"):
+            activities = activities.filter(api_user__isnull=about == ACCOUNT)
+        if user := chosen.get("user"):
+            activities = activities.filter(api_user__login__iexact=user)
+        if action := chosen.get("action"):
+            activities = activities.filter(action=action)
+        if since := chosen.get("since"):
+            activities = activities.filter(at__gte=midnight(since, self._zone))
+        if until := chosen.get("until"):
+            activities = activities.filter(at__lt=midnight(until + timedelta(days=1), self._zone))
+        return activities
