@@ -42,12 +42,14 @@ class Protection:
 
 def add(account: Account, *, login: str, password: str, by: User | None) -> ApiUser:
     """Add a user who spends the account's credits; raises LoginTaken, UnfitPassword."""
+    # Slow on purpose, and therefore before anything is locked.
+    stored = credentials.hashed(password)
     try:
         with transaction.atomic():
             user = ApiUser.objects.create(
                 account=account,
                 login=login,
-                password=credentials.hashed(password),
+                password=stored,
                 password_changed_at=timezone.now(),
                 wallet_id=account.wallet_id,
                 quota_wallet=Wallet.objects.create(),

@@ -21,6 +21,7 @@ from sms_accounts.views import (
     mail,
     messages,
     options,
+    user_import,
 )
 
 api_user_pages: list[URLPattern | URLResolver] = [
@@ -48,6 +49,7 @@ account_pages: list[URLPattern | URLResolver] = [
     path("", accounts.account, name="account"),
     path("api-users/", api_users.api_users, name="api-users"),
     path("api-users/add/", api_users.api_user_add, name="api-user-add"),
+    path("api-users/import/", user_import.api_user_import, name="api-user-import"),
     path("api-users/selected/quota/", api_user_selection.selected_quota, name="selected-quota"),
     path("api-users/selected/limit/", api_user_selection.selected_limit, name="selected-limit"),
     path("api-users/<int:pk>/", include(api_user_pages)),

@@ -13,9 +13,10 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sms_accounts import limits, msisdn
+from sms_accounts import limits
 from sms_accounts.forms.credits import credits_field
 from sms_accounts.forms.layout import Details, laid_out
+from sms_accounts.forms.numbers import international
 from sms_accounts.models import Account, ApiUser, Notification
 from sms_accounts.models.fields import HUNDREDTH, MOST_CREDITS
 from sms_accounts.spending import Outlook
@@ -169,15 +170,7 @@ class LimitForm(forms.Form):
         return any(self[name].errors or self[name].value() for name in RARE)
 
     def clean_number(self) -> str:
-        typed: str = self.cleaned_data["number"]
-        if not typed:
-            return ""
-        try:
-            return msisdn.parse(typed)
-        except msisdn.NotANumber:
-            raise forms.ValidationError(
-                _("Enter the number in international format, such as +33 6 39 98 00 04.")
-            ) from None
+        return international(self.cleaned_data["number"])
 
     def clean_levels(self) -> tuple[str, ...]:
         typed = re.sub(r"\s+%", "%", self.cleaned_data["levels"])

@@ -11,9 +11,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sms_accounts import msisdn
 from sms_accounts.forms.credits import credits_field
 from sms_accounts.forms.layout import laid_out
+from sms_accounts.forms.numbers import international
 from sms_accounts.models import ApiUser
 from sms_accounts.selections import LimitChange
 
@@ -133,15 +133,7 @@ class SelectedLimitForm(SelectionForm):
         )
 
     def clean_number(self) -> str:
-        typed: str = self.cleaned_data["number"]
-        if not typed:
-            return ""
-        try:
-            return msisdn.parse(typed)
-        except msisdn.NotANumber:
-            raise forms.ValidationError(
-                _("Enter the number in international format, such as +33 6 39 98 00 04.")
-            ) from None
+        return international(self.cleaned_data["number"])
 
     def change(self) -> LimitChange:
         typed: dict[str, Any] = self.cleaned_data

@@ -28,6 +28,11 @@ def csv_file(
     return answer
 
 
+def csv_text(rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> str:
+    """Return all lines at once, for a file that stands in a page."""
+    return "".join(_lines(rows, delimiter))
+
+
 def _lines(rows: Iterable[Sequence[object]], delimiter: str) -> Iterator[str]:
     writer = csv.writer(_Line(), delimiter=delimiter)
     for row in rows:

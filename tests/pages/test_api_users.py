@@ -224,7 +224,7 @@ class TestMenus:
         text = spaced(browser.get(URL))
 
         assert "Manage user accounts" in text
-        assert "Actions Add Alerts Refresh" in text
+        assert "Actions Add Alerts Import Refresh" in text
         assert "Password Quota Limit Restrictions Callback Delete Protection Disable" in text
 
     def test_are_not_there_for_viewers(self, browser, account):
