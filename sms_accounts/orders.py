@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
 from django.utils import timezone
 
-from sms_accounts import gsm, idempotency, msisdn, price_list
+from sms_accounts import gsm, idempotency, msisdn, opt_outs, price_list
 from sms_accounts.callers import Caller
 from sms_accounts.models import Account, Alert, ApiUser, Sender, Submission
 
@@ -50,6 +50,10 @@ class NoValidReceiver(Refused):
 
 class CountryNotAllowed(NoValidReceiver):
     """None of the receivers is in a country that this user may send to."""
+
+
+class OptedOut(NoValidReceiver):
+    """Whoever could be sent to wants no more messages of this account."""
 
 
 class TooManyReceivers(Refused):
@@ -272,3 +276,42 @@ def priced(order: Order) -> Priced:
     if order.scheduled_at is not None and order.scheduled_at <= now:
         raise NotInTheFuture(f"{order.scheduled_at}")
     return Priced(order=order, sender=sender, quote=quoted, at=now)
+
+
+def heeding_opt_outs(priced: Sequence[Priced]) -> list[Priced | OptedOut]:
+    """Return the orders without the receivers that opted out, or why nothing is left of one.
+
+    One query for all, and none where no account among them has anybody on its list. An alert
+    goes out in any case: whoever asked for it entered that number.
+    """
+    asked: dict[int, set[str]] = {}
+    for one in priced:
+        if one.order.account.opt_outs_at and one.order.channel != Submission.Channel.ALERT:
+            asked.setdefault(one.order.account.pk, set()).update(one.quote.credits)
+    out = opt_outs.among(asked) if asked else set()
+    return [_without(one, out) for one in priced] if out else list(priced)
+
+
+def _without(one: Priced, out: set[tuple[int, str]]) -> Priced | OptedOut:
+    account, quoted = one.order.account, one.quote
+    left_out = {number for number in quoted.credits if (account.pk, number) in out}
+    if not left_out or one.order.channel == Submission.Channel.ALERT:
+        return one
+    invalid = (*quoted.invalid, *_as_given(one.order, left_out))
+    left = {number: cost for number, cost in quoted.credits.items() if number not in left_out}
+    if not left:
+        return OptedOut(invalid)
+    return replace(one, quote=replace(quoted, credits=left, invalid=invalid))
+
+
+def _as_given(order: Order, numbers: set[str]) -> list[str]:
+    """Return the receivers that stand for these numbers as they were typed."""
+    given: dict[str, str] = {}
+    for receiver in order.receivers:
+        try:
+            number = msisdn.parse(receiver, home_country=order.account.home_country)
+        except msisdn.NotANumber:
+            continue
+        if number in numbers:
+            given.setdefault(number, receiver)
+    return list(given.values())

@@ -34,7 +34,12 @@ class Receipt:
 
 # Why an order was not stored, or what was.
 Outcome = (
-    Receipt | Outdated | pace.TooFast | ledger.InsufficientCredits | idempotency.KeyUsedOtherwise
+    Receipt
+    | Outdated
+    | orders.OptedOut
+    | pace.TooFast
+    | ledger.InsufficientCredits
+    | idempotency.KeyUsedOtherwise
 )
 
 _SUBMISSIONS = bulk.Table(
@@ -127,9 +132,15 @@ def store_each(priced: Sequence[Priced]) -> list[Outcome]:
     are paid one after the other, and one that cannot be paid does not keep back the next.
     """
     outcomes: dict[int, Outcome] = {}
-    waiting = list(range(len(priced)))
+    allowed: dict[int, Priced] = {}
+    for number, one in enumerate(orders.heeding_opt_outs(priced)):
+        if isinstance(one, orders.OptedOut):
+            outcomes[number] = one
+        else:
+            allowed[number] = one
+    waiting = list(allowed)
     while waiting:
-        done = _Round([priced[number] for number in waiting]).store()
+        done = _Round([allowed[number] for number in waiting]).store()
         outcomes |= {waiting[place]: outcome for place, outcome in done.items()}
         waiting = [number for number in waiting if number not in outcomes]
     return [outcomes[number] for number in range(len(priced))]

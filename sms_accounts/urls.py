@@ -20,6 +20,7 @@ from sms_accounts.views import (
     connect,
     mail,
     messages,
+    opt_outs,
     options,
     user_import,
 )
@@ -76,6 +77,10 @@ account_pages: list[URLPattern | URLResolver] = [
     path("alerts/log/", alert_log.alert_log, name="alert-log"),
     path("alerts/log/csv/", alert_log.alert_csv, name="alert-csv"),
     path("alerts/log/<int:pk>/again/", alert_log.alert_again, name="alert-again"),
+    path("opt-outs/", opt_outs.opt_outs, name="opt-outs"),
+    path("opt-outs/add/", opt_outs.opt_outs_add, name="opt-outs-add"),
+    path("opt-outs/csv/", opt_outs.opt_outs_csv, name="opt-outs-csv"),
+    path("opt-outs/remove/", opt_outs.opt_outs_remove, name="opt-outs-remove"),
     path("activity/", activity_log.activity, name="activity"),
     path("activity/csv/", activity_log.activity_csv, name="activity-csv"),
     path("options/", options.options, name="options"),

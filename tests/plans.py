@@ -1,5 +1,7 @@
 """Says how the database would answer a query."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
@@ -12,9 +14,23 @@ def plan_of(rows: QuerySet[Any]) -> str:
     PostgreSQL would scan and sort the few rows of a test whatever indexes there are, so it is told
     that both are dear; it still cannot take an index that does not fit the query.
     """
+    with _dear_scans():
+        return rows.explain()
+
+
+def plan_of_statement(sql: str, parameters: Sequence[Any]) -> str:
+    """Return the plan of a statement that Django did not write."""
+    explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with _dear_scans(), connection.cursor() as cursor:
+        cursor.execute(f"{explain} {sql}", parameters)
+        return "\n".join(str(row) for row in cursor.fetchall())
+
+
+@contextmanager
+def _dear_scans() -> Iterator[None]:
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 for step in ("seqscan", "bitmapscan", "sort"):
                     cursor.execute(f"SET LOCAL enable_{step} = off")
-        return rows.explain()
+        yield

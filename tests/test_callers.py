@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from sms_accounts import api_users, callers, debits, ledger
-from sms_accounts.models import Account, ApiUser, Sender
+from sms_accounts import api_users, callers, debits, ledger, opt_outs
+from sms_accounts.models import Account, ApiUser, OptOut, Sender
 from tests.factories import make_account, make_api_user
 from tests.sign_ins import remembered
 
@@ -36,6 +36,9 @@ CHANGES = {
     "deleted": lambda user: api_users.delete(user, by=None),
     "whole row saved": save,
     "changed in SQL": lambda user: in_sql("UPDATE sms_accounts_apiuser SET login = 'x'"),
+    "first number opted out": lambda user: opt_outs.add(
+        user.account, {"33639980004": ""}, source=OptOut.Source.HAND, by=None
+    ),
     "account disabled": lambda user: Account.objects.update(is_enabled=False),
     "home country": lambda user: Account.objects.update(home_country="BE"),
     "default sender": lambda user: Account.objects.update(default_sender=Sender.objects.first()),

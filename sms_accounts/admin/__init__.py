@@ -13,6 +13,7 @@ from sms_accounts.admin import (  # noqa: F401  # each registers its pages
     callbacks,
     carriers,
     messages,
+    opt_outs,
     people,
     routing,
     statement,

@@ -206,6 +206,9 @@ def _refused(refused: orders.Refused) -> NotSent:
         case orders.CountryNotAllowed():
             cause = f"Invalid receiver {_first(refused)}: this user may not send to its country"
             return NotSent(202, cause)
+        case orders.OptedOut():
+            cause = f"Invalid receiver {_first(refused)}: it opted out of this account's messages"
+            return NotSent(202, cause)
         case orders.NoValidReceiver():
             return NotSent(202, f"Invalid receiver {_first(refused)}")
         case orders.TooManyReceivers():

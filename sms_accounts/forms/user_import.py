@@ -1,7 +1,6 @@
 """The form that imports API users from CSV: it tells every fault with its line."""
 
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -18,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from sms_accounts import credentials, outbound_urls, user_imports
 from sms_accounts.forms.credits import credits_field
+from sms_accounts.forms.files import csv_rows, decoded
 from sms_accounts.forms.layout import laid_out
 from sms_accounts.forms.numbers import international
 from sms_accounts.forms.restrictions import RestrictionsForm
@@ -28,7 +28,6 @@ from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.user_imports import Newcomer
 
 LONGEST = 200_000
-_APART = ";,\t"
 
 Support = ApiUser.Support
 
@@ -191,7 +190,7 @@ class ImportForm(forms.Form):
             return ""
         if file.size > LONGEST:
             raise forms.ValidationError(_("The file is too long. Divide it."))
-        return _decoded(file.read())
+        return decoded(file.read())
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
@@ -251,23 +250,16 @@ class ImportForm(forms.Form):
 
     def _lines(self, text: str) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield each line that is not empty as a column's values; faults of the form are noted."""
-        first = text.lstrip("\ufeff\r\n").partition("\n")[0]
-        reader = csv.reader(
-            io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=max(_APART, key=first.count)
-        )
         columns: list[str] = []
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
+        for line, cells in csv_rows(text):
             if not columns:
                 columns = [cell.strip().lower() for cell in cells]
-                if not self._are_known(columns, line=reader.line_num):
+                if not self._are_known(columns, line=line):
                     return
-                continue
-            if len(cells) > len(columns):
-                self._fault(reader.line_num, "", _("It has more cells than the first line."))
-                continue
-            yield reader.line_num, dict(zip(columns, cells, strict=False))
+            elif len(cells) > len(columns):
+                self._fault(line, "", _("It has more cells than the first line."))
+            else:
+                yield line, dict(zip(columns, cells, strict=False))
 
     def _are_known(self, columns: Sequence[str], *, line: int) -> bool:
         before = len(self.problems)
@@ -307,11 +299,3 @@ class ImportForm(forms.Form):
 def _too_much(quotas: Decimal, *, left: Decimal) -> str:
     text = _("All quotas together are %(quotas)s credits; the account has %(left)s left.")
     return text % {"quotas": shown_credits(quotas), "left": shown_credits(left)}
-
-
-def _decoded(content: bytes) -> str:
-    """Return the text of a file in UTF-8, or as spreadsheets of Western Europe write it."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")

@@ -14,6 +14,7 @@ from sms_accounts.models.callback import (
 )
 from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
+from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.routing import Rate, Sender
 from sms_accounts.models.sending import IdempotencyKey, Pace
 from sms_accounts.models.spending import DaySpent, SpendingMark
@@ -46,6 +47,7 @@ __all__ = [
     "Message",
     "MessageEvent",
     "Notification",
+    "OptOut",
     "Pace",
     "Rate",
     "Sender",

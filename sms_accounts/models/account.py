@@ -109,6 +109,9 @@ class Account(Watched, Called):
             "number are removed for good. Empty: they are kept."
         ),
     )
+    # When a number last came to the account's list of opt-outs; None while nothing is on it, and
+    # then no order asks for it. Who changes the list changes this, and with it the revision.
+    opt_outs_at = models.DateTimeField(_("opt-outs changed"), null=True, editable=False)
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
     # The database counts each change of the row, and of the account's senders; see `callers.py`.
     revision = models.BigIntegerField(default=0, db_default=0, editable=False)

@@ -83,6 +83,7 @@ def header(account: Account, *, current: str) -> dict[str, object]:
         ("messages", _("Messages")),
         ("alert-log", _("Alerts")),
         ("callbacks", _("Callbacks")),
+        ("opt-outs", _("Opt-outs")),
         ("activity", _("Activity")),
         ("connect", _("Connect")),
         ("options", _("Options")),

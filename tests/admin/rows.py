@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
-from sms_accounts import submission
+from sms_accounts import opt_outs, submission
 from sms_accounts.models import (
     Attempt,
     Callback,
@@ -19,6 +19,7 @@ from sms_accounts.models import (
     DlrReport,
     Message,
     MessageEvent,
+    OptOut,
     State,
     User,
 )
@@ -48,6 +49,7 @@ def make_history() -> Message:
     now = timezone.now()
     user = make_api_user(quota=5, threshold=4, callback="https://example.com/dlr")
     receipt = submission.submit(make_order(user, tag="spring"))
+    opt_outs.add(user.account, {"32470123456": ""}, source=OptOut.Source.STAFF, by=make_user())
     message = Message.objects.get(pk=receipt.message_ids[0])
     message.advance(State.SUBMITTING, since=now)
     message.advance(State.ENROUTE, since=now)

@@ -25,6 +25,7 @@ from sms_accounts.models import (
     LedgerEntry,
     Message,
     Notification,
+    OptOut,
     Rate,
     Sender,
     State,
@@ -47,7 +48,7 @@ READ_ONLY = (
     Callback,
     DlrPost,
 )
-WRITABLE = (Account, User, Sender, Rate)
+WRITABLE = (Account, User, Sender, Rate, OptOut)
 PAGES: tuple[type[Model], ...] = (*READ_ONLY, *WRITABLE)
 
 
