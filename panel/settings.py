@@ -192,6 +192,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 50},
     },
+    "renew_quotas": {
+        "task": "sms_accounts.tasks.renew_quotas",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 50},
+    },
     "purge": {"task": "sms_accounts.tasks.purge", "schedule": timedelta(minutes=10)},
     "end_overdue": {
         "task": "sms_accounts.tasks.end_overdue",

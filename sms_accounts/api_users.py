@@ -12,9 +12,10 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from sms_accounts import activity, callback_settings, credentials, ledger, limits
+from sms_accounts import activity, callback_settings, credentials, ledger, limits, renewals
 from sms_accounts.limits import Limit
-from sms_accounts.models import Account, ApiUser, Level, User, Wallet
+from sms_accounts.models import Account, ApiUser, Level, QuotaRenewal, User, Wallet
+from sms_accounts.renewals import Plan
 
 
 class LoginTaken(Exception):
@@ -110,13 +111,20 @@ def end_former_password(user: ApiUser, *, by: User | None) -> bool:
 
 
 def set_quota(user: ApiUser, quota: Decimal | None, *, by: User | None) -> bool:
-    """Give, change or (None) switch off a quota; raises ledger.InsufficientCredits."""
+    """Give, change or (None) switch off a quota; raises ledger.InsufficientCredits.
+
+    One that renews goes on doing so, unless it is switched off.
+    """
     with transaction.atomic():
         locked = _locked(user)
         before = locked.wallet.credits if locked.has_quota else None
         if before == quota:
             return False
         ledger.set_quota(user, quota, by=by)
+        if quota is None:
+            renewals.store(locked, None, by=by)
+        else:
+            renewals.forget_rest(locked)
         activity.record(
             by,
             "quota changed",
@@ -125,6 +133,17 @@ def set_quota(user: ApiUser, quota: Decimal | None, *, by: User | None) -> bool:
             after={"quota": None if quota is None else str(quota)},
         )
     return True
+
+
+def set_renewing_quota(
+    user: ApiUser, quota: Decimal | None, renewal: Plan | None, *, by: User | None
+) -> bool:
+    """Do what `set_quota` does, and say whether and how the quota renews."""
+    with transaction.atomic():
+        locked = _locked(user)
+        is_changed = set_quota(user, quota, by=by)
+        is_planned = renewals.store(locked, renewal if quota is not None else None, by=by)
+    return is_changed or is_planned
 
 
 def set_limit(user: ApiUser, limit: Limit, *, by: User | None) -> bool:
@@ -213,6 +232,7 @@ def delete(user: ApiUser, *, by: User | None) -> Decimal:
         ledger.set_quota(user, None, by=by, reason="API user deleted")
         ApiUser.objects.filter(pk=user.pk).update(deleted_at=timezone.now(), is_enabled=False)
         Level.objects.of(user).delete()
+        QuotaRenewal.objects.filter(api_user=user).delete()
         ledger.refresh_threshold_hints(locked.account.wallet_id)
         activity.record(
             by, "API user deleted", user, before={"login": user.login, "credits": str(held)}

@@ -225,6 +225,18 @@ def set_quota(
     api_user.wallet_id = user.wallet_id
 
 
+def give_more(api_user: ApiUser, credits: Decimal, *, reason: str) -> Decimal:
+    """Add as much of these credits to a quota as the account can give; return how much."""
+    with transaction.atomic():
+        user = _locked(api_user.pk)
+        wallets = _lock_wallets(user.account.wallet_id, user.quota_wallet_id)
+        given = min(credits, wallets[user.account.wallet_id].spendable)
+        if given > 0:
+            held = wallets[user.quota_wallet_id].credits
+            set_quota(api_user, held + given, by=None, reason=reason)
+    return given
+
+
 # Stored in this one language, whoever acts; pages that show a reason translate it.
 def _change_of_quota(user: ApiUser, quota: Decimal | None, given: Decimal) -> str:
     if quota is None:

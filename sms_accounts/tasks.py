@@ -16,6 +16,7 @@ from sms_accounts import (
     delivery,
     followups,
     idempotency,
+    renewals,
     reports,
     retention,
     spending,
@@ -71,6 +72,12 @@ def follow_up() -> None:
 @shared_task
 def count_spending() -> None:
     spending.count()
+
+
+@shared_task
+def renew_quotas() -> None:
+    if renewals.renew_due():
+        ring(alert_due)
 
 
 @shared_task

@@ -9,7 +9,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from panel.celery import app
-from sms_accounts import alerts, callbacks, delivery, followups, reports, tasks, validity
+from sms_accounts import (
+    alerts,
+    callbacks,
+    delivery,
+    followups,
+    renewals,
+    reports,
+    tasks,
+    validity,
+)
 from tests.simulator_rig import unused_port
 
 # What a request may lose to a broker that is away.
@@ -83,7 +92,7 @@ class TestTask:
 
 
 class TestFollowUp:
-    @pytest.mark.parametrize("name", ["follow_up", "count_spending"])
+    @pytest.mark.parametrize("name", ["follow_up", "count_spending", "renew_quotas"])
     def test_is_rung_by_beat_and_forgotten_when_late(self, name, settings):
         entry = settings.CELERY_BEAT_SCHEDULE[name]
 
@@ -95,6 +104,16 @@ class TestFollowUp:
         monkeypatch.setattr(followups, "follow_up", lambda: stored)
 
         tasks.follow_up.run()
+
+        assert rung == follow
+
+
+class TestRenewals:
+    @pytest.mark.parametrize(("filled", "follow"), [(0, []), (2, ["alert_due"])])
+    def test_rings_for_the_alerts_of_those_who_fell(self, monkeypatch, rung, filled, follow):
+        monkeypatch.setattr(renewals, "renew_due", lambda: filled)
+
+        tasks.renew_quotas.run()
 
         assert rung == follow
 

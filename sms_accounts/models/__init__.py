@@ -15,6 +15,7 @@ from sms_accounts.models.callback import (
 from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.opt_out import OptOut
+from sms_accounts.models.quota_renewal import QuotaRenewal
 from sms_accounts.models.routing import Rate, Sender
 from sms_accounts.models.sending import IdempotencyKey, Pace
 from sms_accounts.models.spending import DaySpent, SpendingMark
@@ -49,6 +50,7 @@ __all__ = [
     "Notification",
     "OptOut",
     "Pace",
+    "QuotaRenewal",
     "Rate",
     "Sender",
     "SpendingMark",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from sms_accounts import api_users, ledger, tasks
+from sms_accounts import api_users, ledger, renewals, tasks
 from sms_accounts.forms.confirmation import EndFormerPasswordForm
 from sms_accounts.forms.passwords import PasswordForm
 from sms_accounts.forms.protection import ProtectionForm
@@ -90,12 +90,18 @@ def _former_password(api_user: ApiUser) -> dict[str, object]:
 def api_user_quota(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     api_user = managed_api_user(request, name, pk)
     held = api_user.wallet.credits if api_user.has_quota else None
-    form = QuotaForm(posted(request), held=held, left=api_user.account.wallet.spendable)
+    form = QuotaForm(
+        posted(request),
+        held=held,
+        left=api_user.account.wallet.spendable,
+        renewal=renewals.plan_of(api_user),
+    )
     back = back_from(request, api_user)
     if form.is_valid():
         quota = form.cleaned_data["quota"]
         try:
-            changed = api_users.set_quota(api_user, quota, by=who(request))
+            renewal = form.renewal()
+            changed = api_users.set_renewing_quota(api_user, quota, renewal, by=who(request))
         except ledger.InsufficientCredits as refused:
             form.refuse(refused.available)
         else:

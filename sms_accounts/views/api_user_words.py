@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import get_text_list
 from django.utils.translation import get_language, ngettext
@@ -11,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from sms_accounts import countries
 from sms_accounts.callback_figures import shown_url
-from sms_accounts.models import ApiUser, CallbackSecret
+from sms_accounts.models import ApiUser, CallbackSecret, QuotaRenewal
 from sms_accounts.templatetags.panel import moment, number, shown_credits
 
 
@@ -29,7 +31,7 @@ def settings_of(user: ApiUser, *, now: datetime) -> list[Setting]:
     """Return all settings, in the order of the menu that people know."""
     named = (
         (_("Password"), _password(user, now=now), "api-user-password", "key"),
-        (_("Quota"), [_quota(user)], "api-user-quota", "pie-chart"),
+        (_("Quota"), _quota(user), "api-user-quota", "pie-chart"),
         (_("Limit"), [_limit(user)], "api-user-limit", "bell"),
         (_("Restrictions"), [_restrictions(user)], "api-user-restrictions", "shield-lock"),
         (_("Callback"), [_callback(user, now=now)], "api-user-callback", "link-45deg"),
@@ -53,13 +55,36 @@ def _password(user: ApiUser, *, now: datetime) -> list[str]:
     ]
 
 
-def _quota(user: ApiUser) -> str:
+def _quota(user: ApiUser) -> list[str]:
     if not user.has_quota:
-        return _("None: it spends the account's credits, as far as they go.")
-    left = shown_credits(user.wallet.credits)
-    return _("%(left)s credits are its own; once they are used up, it can send no more.") % {
-        "left": left
+        return [_("None: it spends the account's credits, as far as they go.")]
+    text = _("%(left)s credits are its own; once they are used up, it can send no more.")
+    own = text % {"left": shown_credits(user.wallet.credits)}
+    renewal = QuotaRenewal.objects.filter(api_user=user).select_related("api_user__account").first()
+    return [own, *(renewal_lines(renewal) if renewal else [])]
+
+
+def renewal_name(renewal: QuotaRenewal) -> str:
+    """Return how often a quota renews, in few words."""
+    names = {
+        QuotaRenewal.Period.DAY: _("renews daily"),
+        QuotaRenewal.Period.WEEK: _("renews weekly"),
+        QuotaRenewal.Period.MONTH: _("renews monthly"),
     }
+    return names[QuotaRenewal.Period(renewal.period)]
+
+
+def renewal_lines(renewal: QuotaRenewal) -> list[str]:
+    """Return when a quota is filled up again, and what it lacks since the last time."""
+    at = timezone.localtime(renewal.renews_at, ZoneInfo(renewal.api_user.account.time_zone))
+    next_time = _("It is filled up to %(credits)s again on %(at)s.") % {
+        "credits": shown_credits(renewal.credits),
+        "at": at.strftime("%Y-%m-%d %H:%M %Z"),
+    }
+    if not renewal.missing:
+        return [next_time]
+    missing = _("%(credits)s were missing in the account and follow as soon as it has them.")
+    return [next_time, missing % {"credits": shown_credits(renewal.missing)}]
 
 
 def _limit(user: ApiUser) -> str:

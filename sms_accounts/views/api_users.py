@@ -28,7 +28,7 @@ from sms_accounts import api_users as use_cases
 from sms_accounts import spending, tasks
 from sms_accounts.forms.confirmation import DeleteForm, EnabledForm
 from sms_accounts.forms.passwords import AddForm
-from sms_accounts.models import Account, AddressUse, Alert, ApiUser, Notification
+from sms_accounts.models import Account, AddressUse, Alert, ApiUser, Notification, QuotaRenewal
 from sms_accounts.spending import Outlook
 from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import (
@@ -45,7 +45,7 @@ from sms_accounts.views.account_page import (
     visible_account,
     who,
 )
-from sms_accounts.views.api_user_words import addresses_of
+from sms_accounts.views.api_user_words import addresses_of, renewal_lines, renewal_name
 from sms_accounts.views.new_password import show_password
 from sms_accounts.views.recent_sign_in import recent_sign_in_required
 
@@ -75,6 +75,9 @@ class Row:
 
     api_user: ApiUser
     quota: Decimal | None
+    renewal: QuotaRenewal | None
+    renewal_name: str
+    renewal_told: Sequence[str]
     outlook: Outlook | None
     notification: str
     addresses: Sequence[str]
@@ -137,11 +140,20 @@ def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
     left = {user.wallet_id: user.wallet.spendable for user in api_users}
     outlooks = spending.outlooks(left)
     last_uses = {use.api_user_id: use for use in AddressUse.objects.last_of(pks)}
+    renewals = {
+        renewal.api_user_id: renewal
+        for renewal in QuotaRenewal.objects.filter(api_user__in=pks).select_related(
+            "api_user__account"
+        )
+    }
     refused = _refused_addresses(pks, since=now - HINTED_FOR)
     return [
         Row(
             api_user=api_user,
             quota=api_user.wallet.credits if api_user.has_quota else None,
+            renewal=renewals.get(api_user.pk),
+            renewal_name=renewal_name(renewals[api_user.pk]) if api_user.pk in renewals else "",
+            renewal_told=renewal_lines(renewals[api_user.pk]) if api_user.pk in renewals else [],
             # Others spend the account's credits too: how long those last stands above.
             outlook=outlooks.get(api_user.wallet_id) if api_user.has_quota else None,
             notification=(

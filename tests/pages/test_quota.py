@@ -1,12 +1,13 @@
 """Giving, changing and switching off the quota of an API user."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.urls import reverse
 
 from sms_accounts import ledger
-from sms_accounts.models import ApiUser, Wallet
+from sms_accounts.models import ApiUser, QuotaRenewal, Wallet
 from tests.factories import make_api_user
 from tests.pages.checks import text_of
 
@@ -129,3 +130,83 @@ def test_the_dialog_is_the_same_form(browser, account):
     assert "Enter credits from 0" in wrong.content.decode()
     assert right.status_code == 204
     assert right["HX-Redirect"] == reverse("api-users", args=[account.name])
+
+
+class TestRenewal:
+    def renewal(self) -> tuple[str, Any]:
+        found = QuotaRenewal.objects.get()
+        return found.period, found.credits
+
+    def test_is_chosen_beside_the_quota(self, browser, account):
+        api_user = make_api_user(account=account, login="shop")
+        typed = {"enabled": "on", "quota": "10", "renews": "month", "figure": "50"}
+
+        browser.post(url(api_user), typed)
+
+        assert stored(api_user) == 10
+        assert self.renewal() == ("month", 50)
+
+    def test_goes_to_the_new_quota_where_no_figure_is_given(self, browser, account):
+        api_user = make_api_user(account=account)
+
+        browser.post(url(api_user), {"enabled": "on", "quota": "30", "renews": "day"})
+
+        assert self.renewal() == ("day", 30)
+
+    def test_stands_in_the_list_on_the_users_page_and_in_the_dialog(self, browser, account):
+        api_user = make_api_user(account=account, login="shop")
+        typed = {"enabled": "on", "quota": "10", "renews": "week", "figure": "50"}
+        browser.post(url(api_user), typed)
+        QuotaRenewal.objects.update(missing=Decimal("2.5"))
+
+        listed = text_of(browser.get(reverse("api-users", args=[account.name])).content.decode())
+        page = browser.get(reverse("api-user", args=[account.name, api_user.pk]))
+        dialog = browser.get(url(api_user)).content.decode()
+
+        assert "renews weekly" in listed
+        assert "Not whole" in listed
+        assert "It is filled up to 50.00 again on" in text_of(page.content.decode())
+        assert "2.50 were missing in the account and follow" in text_of(page.content.decode())
+        assert '<option value="week" selected>' in dialog
+        assert 'value="50.00"' in dialog
+
+    def test_ends_by_choosing_never_or_no_quota(self, browser, account):
+        api_user = make_api_user(account=account)
+        for ending in ({"enabled": "on", "quota": "10", "renews": ""}, {"renews": "day"}):
+            browser.post(url(api_user), {"enabled": "on", "quota": "10", "renews": "day"})
+            assert QuotaRenewal.objects.exists()
+
+            browser.post(url(api_user), ending)
+
+            assert not QuotaRenewal.objects.exists()
+
+    def test_goes_on_for_whoever_posts_the_quota_alone(self, browser, account):
+        api_user = make_api_user(account=account)
+        browser.post(url(api_user), {"enabled": "on", "quota": "10", "renews": "day"})
+
+        browser.post(url(api_user), {"enabled": "on", "quota": "20"})
+
+        assert self.renewal() == ("day", 10)
+
+    @pytest.mark.parametrize(
+        ("typed", "says"),
+        [
+            ({"renews": "day", "quota": "0"}, "Enter to which figure the quota is filled up."),
+            ({"renews": "day", "figure": "0.5"}, "Enter credits from 1"),
+            ({"renews": "year"}, "Select a valid choice"),
+        ],
+    )
+    def test_says_what_is_accepted_and_stores_nothing(self, browser, account, typed, says):
+        api_user = make_api_user(account=account)
+
+        answer = browser.post(url(api_user), {"enabled": "on", "quota": "10", **typed})
+
+        assert says in text_of(answer.content.decode())
+        assert stored(api_user) is None
+
+    def test_is_undone_with_a_quota_that_cannot_be_given(self, browser, account):
+        api_user = make_api_user(account=account)
+
+        browser.post(url(api_user), {"enabled": "on", "quota": "201", "renews": "day"})
+
+        assert not QuotaRenewal.objects.exists()
