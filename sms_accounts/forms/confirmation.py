@@ -39,11 +39,15 @@ class EnabledForm(forms.Form):
         label=gettext_lazy("Reason"),
         required=False,
         max_length=200,
-        help_text=gettext_lazy("Stands on the user's page and in the activity. It may be empty."),
     )
 
     def __init__(self, data: QueryDict | None, *, enable: bool) -> None:
         super().__init__(data, initial={"enabled": "1" if enable else "0"})
+        self.fields["reason"].help_text = (
+            _("Stands in the activity. It may be empty.")
+            if enable
+            else _("Stands on the user's page and in the activity. It may be empty.")
+        )
         self.helper = laid_out(
             "enabled",
             "reason",

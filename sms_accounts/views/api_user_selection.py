@@ -44,6 +44,7 @@ class Row:
     before: str
     after: str
     ending: str
+    is_change: bool
     is_refused: bool
 
 
@@ -138,17 +139,19 @@ def _ask(
     request: HttpRequest, account: Account, form: SelectionForm, rows: Sequence[Row], sums: str
 ) -> HttpResponse:
     form.ask()
-    count = sum(not row.is_refused for row in rows)
+    changes = sum(row.is_change for row in rows)
+    refused = sum(row.is_refused for row in rows)
+    question = ngettext("Change %d API user?", "Change %d API users?", changes) % changes
     context = {
         "form": form,
         "back": back_to_list(request, account),
         "rows": rows,
         "sums": sums,
         "refused": _refused(
-            rows, ngettext("%d cannot be changed.", "%d cannot be changed.", len(rows) - count)
+            rows, ngettext("%d cannot be changed.", "%d cannot be changed.", refused)
         ),
-        "heading": ngettext("Change %d API user?", "Change %d API users?", count) % count,
-        "is_asking": True,
+        "heading": question if changes else _("Nothing would change"),
+        "is_asking": changes > 0,
     }
     return show(request, "sms/api_users/selected_steps.html", account, context)
 
@@ -216,5 +219,6 @@ def _row(step: QuotaStep | LimitStep, before: str, after: str, *, is_done: bool)
         before=before,
         after=after,
         ending=endings[step.ending],
+        is_change=step.ending == Ending.CHANGED,
         is_refused=step.ending not in (Ending.CHANGED, Ending.SAME),
     )

@@ -64,7 +64,7 @@ class TestState:
         browser.post(pause, {"enabled": "1"})
 
         assert paused.redirect_chain == [(page, 302)]
-        assert "Disabled just now by alice@example.com. reason: Sends at night" in still
+        assert "Disabled just now by alice@example.com. Reason: Sends at night" in still
         assert "May send" in said(browser.get(page))
 
     def test_tells_of_a_pause_that_nobody_recorded(self, browser, shop):

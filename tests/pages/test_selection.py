@@ -133,6 +133,14 @@ class TestQuota:
         assert "Small 0.00 100.00 The account has not enough credits left" in said(answer)
         assert [held(user) for user in users.values()] == [0, 100, 100]
 
+    def test_does_not_ask_where_nothing_would_change(self, browser, users):
+        given = {"users": keys(users["big"]), "enabled": "on", "quota": "150"}
+
+        page = said(browser.post(QUOTA, given))
+
+        assert "Nothing would change" in page
+        assert "Change them" not in page
+
     def test_can_be_switched_off(self, browser, users):
         asked = browser.post(QUOTA, {"users": keys(*users.values()), "quota": "5"})
 
