@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from sms_accounts import opt_outs, orders, submission
+from sms_accounts import activity, opt_outs, orders, submission
 from sms_accounts.models import Account, Activity, Message, OptOut, Submission, User
 from tests.factories import (
     API_PASSWORD,
@@ -15,7 +16,7 @@ from tests.factories import (
     make_user,
 )
 from tests.plans import plan_of, plan_of_statement
-from tests.races import at_once
+from tests.races import overlapping
 from tests.sign_ins import remembered
 
 pytestmark = pytest.mark.django_db
@@ -249,11 +250,35 @@ class TestHttp2sms:
         assert receivers() == []
 
 
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite lets one transaction write at a time"
+)
 @pytest.mark.django_db(transaction=True)
-def test_the_same_number_twice_at_the_same_moment_is_listed_once():
-    account = make_account()
+class TestRaces:
+    def test_two_who_add_the_same_number_list_it_once(self):
+        account = make_account()
+        added: list[int] = []
 
-    added = at_once(*[lambda: opt_out(account)] * 4)
+        overlapping(
+            lambda: added.append(opt_out(account)),
+            lambda: added.append(opt_out(account)),
+            while_in=(activity, "record"),
+        )
 
-    assert sorted(added) == [0, 0, 0, 1]
-    assert OptOut.objects.count() == 1
+        assert sorted(added) == [0, 1]
+        assert OptOut.objects.count() == 1
+
+    @pytest.mark.parametrize("removed_first", [True, False])
+    def test_a_list_is_asked_where_one_comes_while_the_last_one_goes(self, removed_first):
+        account = make_account()
+        opt_out(account, OUT)
+        doings = [
+            lambda: opt_outs.remove(account, [OUT], by=None),
+            lambda: opt_out(account, IN),
+        ]
+
+        first, second = doings if removed_first else reversed(doings)
+        overlapping(first, second, while_in=(activity, "record"))
+
+        account.refresh_from_db()
+        assert account.opt_outs_at is not None

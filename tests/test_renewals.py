@@ -102,6 +102,18 @@ class TestRenewal:
 
         assert held(user) == 90
 
+    def test_a_worker_that_is_late_finds_it_done(self):
+        user = make_renewing()
+        come()
+        due = QuotaRenewal.objects.get()
+        renewals.renew_due()
+        spend(user, 30)
+
+        # It had read which are due before the other one began.
+        assert not renewals._renew(due.pk, timezone.now())
+
+        assert held(user) == 70
+
     def test_comes_at_midnight_where_the_account_is(self):
         with time_machine.travel("2026-03-04 20:00+00:00", tick=False):
             user = make_renewing(time_zone="Europe/Paris")

@@ -41,10 +41,10 @@ def hidden(answer) -> dict[str, str]:
 
 @pytest.fixture
 def users(account):
-    """Of Alice's 200 credits `big` holds 150, and 50 are left."""
+    """Of Alice's 200 credits `vast` holds 150, and 50 are left."""
     return {
         "Small": make_api_user(account=account, login="Small", quota=0),
-        "big": make_api_user(account=account, login="big", quota=150, threshold=5),
+        "vast": make_api_user(account=account, login="vast", quota=150, threshold=5),
         "none": make_api_user(account=account, login="none"),
     }
 
@@ -57,21 +57,21 @@ class TestChoosing:
     def test_begins_in_the_list_without_script(self, browser, users):
         html = browser.get(LIST).content.decode()
 
-        assert 'aria-label="Choose big"' in html
+        assert 'aria-label="Choose vast"' in html
         assert f'formaction="{QUOTA}"' in html
         assert f'formaction="{LIMIT}"' in html
 
     def test_takes_those_ticked(self, browser, users):
-        page = said(browser.get(QUOTA, {"user": [users["big"].pk, users["none"].pk]}))
+        page = said(browser.get(QUOTA, {"user": [users["vast"].pk, users["none"].pk]}))
 
         assert "Quota of 2 API users" in page
-        assert "big, none" in page
+        assert "none, vast" in page
 
     def test_takes_all_that_a_search_finds(self, browser, users):
-        page = said(browser.get(LIMIT, {"all": "1", "q": "B", "user": users["none"].pk}))
+        page = said(browser.get(LIMIT, {"all": "1", "q": "V", "user": users["none"].pk}))
 
         assert "Limit of 1 API user" in page
-        assert "big" in page
+        assert "vast" in page
 
     @pytest.mark.parametrize("query", [{}, {"user": "x"}, {"user": "9" * 30}, {"users": ","}])
     def test_says_that_nobody_is_chosen(self, browser, users, query):
@@ -88,7 +88,7 @@ class TestChoosing:
     def test_reaches_nobody_of_another_account(self, browser, bobs_browser, users):
         foreign = make_api_user(account=make_account())
 
-        assert bobs_browser.get(QUOTA, {"user": users["big"].pk}).status_code == 404
+        assert bobs_browser.get(QUOTA, {"user": users["vast"].pk}).status_code == 404
         assert "Choose API users" in said(browser.get(QUOTA, {"user": foreign.pk}, follow=True))
 
     def test_is_not_offered_to_viewers(self, account, users):
@@ -105,9 +105,9 @@ class TestQuota:
         page = said(browser.post(QUOTA, given))
 
         assert "The account gives 120.00 credits and gets 90.00 back." in page
-        assert "big 150.00 60.00 Will change" in page
+        assert "vast 150.00 60.00 Will change" in page
         assert "none no quota 60.00 Will change" in page
-        assert held(users["big"]) == 150
+        assert held(users["vast"]) == 150
 
     def test_then_does_it_and_says_what_came_of_each(self, browser, alice, users):
         given = {"users": keys(*users.values()), "enabled": "on", "quota": "60"}
@@ -134,7 +134,7 @@ class TestQuota:
         assert [held(user) for user in users.values()] == [0, 100, 100]
 
     def test_does_not_ask_where_nothing_would_change(self, browser, users):
-        given = {"users": keys(users["big"]), "enabled": "on", "quota": "150"}
+        given = {"users": keys(users["vast"]), "enabled": "on", "quota": "150"}
 
         page = said(browser.post(QUOTA, given))
 
@@ -146,35 +146,37 @@ class TestQuota:
 
         page = said(browser.post(QUOTA, hidden(asked)))
 
-        assert "big 150.00 no quota Changed" in page
+        assert "vast 150.00 no quota Changed" in page
         assert "none no quota no quota It is like that already" in page
-        assert held(users["big"]) is None
+        assert held(users["vast"]) is None
 
     def test_says_what_is_accepted(self, browser, users):
-        page = browser.post(QUOTA, {"users": keys(users["big"]), "enabled": "on", "quota": "1.001"})
+        page = browser.post(
+            QUOTA, {"users": keys(users["vast"]), "enabled": "on", "quota": "1.001"}
+        )
 
         assert "Enter credits from 0" in said(page)
-        assert held(users["big"]) == 150
+        assert held(users["vast"]) == 150
 
     def test_tells_of_who_was_deleted_meanwhile(self, users, alice):
-        api_users.delete(users["big"], by=None)
+        api_users.delete(users["vast"], by=None)
 
-        [step] = selections.set_quotas([users["big"]], Decimal(1), left=Decimal(9), by=alice)
+        [step] = selections.set_quotas([users["vast"]], Decimal(1), left=Decimal(9), by=alice)
 
         assert step.ending == selections.Ending.GONE
-        assert held(users["big"]) is None
+        assert held(users["vast"]) is None
 
 
 class TestLimit:
     def test_each_keeps_what_is_left_empty(self, browser, users):
-        given = {"users": keys(users["big"]), "enabled": "on", "threshold": "9"}
+        given = {"users": keys(users["vast"]), "enabled": "on", "threshold": "9"}
         asked = browser.post(LIMIT, given)
 
         page = said(browser.post(LIMIT, hidden(asked)))
 
-        assert "big 5.00, alerts@example.com 9.00, alerts@example.com Will change" in said(asked)
-        assert "big 5.00, alerts@example.com 9.00, alerts@example.com Changed" in page
-        limit = stored_limit(users["big"])
+        assert "vast 5.00, alerts@example.com 9.00, alerts@example.com Will change" in said(asked)
+        assert "vast 5.00, alerts@example.com 9.00, alerts@example.com Changed" in page
+        limit = stored_limit(users["vast"])
         assert (limit.threshold, limit.email) == (9, "alerts@example.com")
 
     def test_who_lacks_an_address_is_left_as_it_is(self, browser, users):
@@ -185,7 +187,7 @@ class TestLimit:
 
         assert "none off 9.00 It has no e-mail address: enter one" in page
         assert not stored_limit(users["none"]).enabled
-        assert stored_limit(users["big"]).threshold == 9
+        assert stored_limit(users["vast"]).threshold == 9
 
     def test_gives_all_the_same(self, browser, users):
         given = {
@@ -207,7 +209,7 @@ class TestLimit:
 
         browser.post(LIMIT, hidden(asked))
 
-        limit = stored_limit(users["big"])
+        limit = stored_limit(users["vast"])
         assert (limit.enabled, limit.threshold) == (False, 5)
 
 

@@ -25,6 +25,7 @@ OF_ONE_USER = [
     "api-user-enabled",
     "api-user-delete",
 ]
+SELECTED = ["selected-quota", "selected-limit"]
 SENSITIVE = [name for name in OF_ONE_USER if name != "api-user-enabled"]
 OF_THE_ACCOUNT = [
     "account-place",
@@ -78,6 +79,8 @@ def pages_of(api_user) -> list[str]:
         reverse("api-user-add", args=[name]),
         reverse("alert-texts", args=[name]),
         *(reverse(page, args=[name]) for page in OF_THE_ACCOUNT),
+        reverse("api-user-import", args=[name]),
+        *(f"{reverse(page, args=[name])}?user={api_user.pk}" for page in SELECTED),
         *(reverse(page, args=[name, api_user.pk]) for page in OF_ONE_USER),
     ]
 
@@ -146,7 +149,16 @@ class TestRecentSignIn:
 
         for answer in (stale.get(url), stale.post(url, {"url": "https://example.com/"})):
             assert answer.url.startswith("/auth/reauthenticate/?next=%2Fsms%2F")
+        assert changes() == before
 
+    @pytest.mark.parametrize("page", [*SELECTED, "api-user-import"])
+    def test_is_asked_for_before_many_are_changed(self, stale, api_user, page):
+        url = f"{reverse(page, args=[api_user.account.name])}?user={api_user.pk}"
+        sent = {"users": api_user.pk, "confirmed": "yes", "text": "login\nanother"}
+        before = changes()
+
+        assert stale.get(url).url.startswith("/auth/reauthenticate/")
+        assert stale.post(url, sent).url.startswith("/auth/reauthenticate/")
         assert changes() == before
 
     def test_leaves_the_dialog_for_a_page_of_its_own(self, stale, api_user):
