@@ -32,7 +32,7 @@ GROUP = 4
 CLAIM = timedelta(minutes=1)
 CLAIM_OF_PART = timedelta(seconds=15)
 
-# How often a worker that always has something to hand over looks after the rest.
+# How often a worker that has something under way looks for what is due and after the rest.
 LOOK_EVERY = timedelta(seconds=1)
 
 Outcome = Attempt.Outcome
@@ -70,9 +70,9 @@ def deliver_all(carrier: Carrier, *, most: int | None = None) -> int:
     """
     claimed = 0
     look_at = 0.0
-    with Window(carrier) as window:
+    _rung.clear()
+    with Window(carrier, wake=_rung.set) as window:
         while True:
-            _rung.clear()
             room = window.room if most is None else min(window.room, most - claimed)
             try:
                 if time.monotonic() >= look_at:
@@ -87,6 +87,9 @@ def deliver_all(carrier: Carrier, *, most: int | None = None) -> int:
                 log.exception("nothing_taken", under_way=window.under_way)
             if not window.under_way:
                 return claimed
+            _rung.wait(LOOK_EVERY.total_seconds())
+            # In this order: whoever rings from here on is heard by the next look.
+            _rung.clear()
             ended = window.ended()
             going_on = [errand for errand in ended if errand.goes_on]
             left = _begin(window, carrier, going_on)

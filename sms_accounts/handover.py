@@ -1,7 +1,8 @@
 """Hands the parts of messages to a carrier, in threads that never touch the database."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -59,11 +60,12 @@ def may_be_on_air(attempt: Attempt) -> bool:
 class Window:
     """What is under way to a carrier: so many messages at once, a part of each.
 
-    To be used in a `with`, by one thread.
+    To be used in a `with`, by one thread, which is told by `wake` that something came back.
     """
 
-    def __init__(self, carrier: carriers.Carrier) -> None:
+    def __init__(self, carrier: carriers.Carrier, *, wake: Callable[[], object]) -> None:
         self.under_way = 0
+        self._wake = wake
         self._carrier = carrier
         self._pool = ThreadPoolExecutor(carrier.window)
         self._ended: SimpleQueue[Errand] = SimpleQueue()
@@ -90,13 +92,11 @@ class Window:
             self._pool.submit(self._run, errand)
 
     def ended(self) -> list[Errand]:
-        """Wait until one is back, and return all that are by then."""
-        errands = [self._ended.get()]
-        while len(errands) < self.under_way:
-            try:
+        """Return all that are back."""
+        errands = []
+        with suppress(Empty):
+            while True:
                 errands.append(self._ended.get_nowait())
-            except Empty:
-                break
         self.under_way -= len(errands)
         return errands
 
@@ -108,6 +108,7 @@ class Window:
                 errand.attempts = errand.attempts[1:]
         finally:
             self._ended.put(errand)
+            self._wake()
 
 
 def hand_over(carrier: carriers.Carrier, errand: Errand) -> Answer | None:

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from sms_accounts import delivery, recording
 from sms_accounts.carriers import OutcomeUnknown, Rejected, TryLater
-from sms_accounts.models import Message, State
+from sms_accounts.handover import Window
+from sms_accounts.models import Attempt, Message, State
 from tests.factories import make_account, make_api_user, make_long_message, make_message
 from tests.plans import plan_of
 from tests.scripted_carrier import id_of, installed, reported
@@ -82,6 +83,28 @@ class TestTaken:
         assert delivery.deliver_due() == carrier.window * 2 + 1
 
         assert not Message.objects.exclude(state=State.ENROUTE).exists()
+
+    @pytest.mark.parametrize(("repeats_are_safe", "begun"), [(False, delivery.GROUP), (True, 12)])
+    def test_is_begun_with_so_many_others_as_the_carrier_may_safely_be_asked_for_again(
+        self, carrier, user, monkeypatch, repeats_are_safe, begun
+    ):
+        """What is begun and not written when a worker dies may be on air, for all we know."""
+        carrier.repeats_are_safe = repeats_are_safe
+        for _ in range(12):
+            make_message(user=make_api_user())
+        seen = []
+
+        def send(window, errands):
+            seen.append(Attempt.objects.unanswered().count())
+            sent(window, errands)
+
+        sent = Window.send
+        monkeypatch.setattr(Window, "send", send)
+
+        delivery.deliver_due()
+
+        assert seen[: 12 // begun] == list(range(begun, 13, begun))
+        assert len(carrier.submits) == 12
 
     def test_is_not_due_before_its_time(self, carrier, user):
         message = make_message(user=user)
@@ -308,8 +331,14 @@ class TestUnanswered:
 class TestDueMessages:
     def test_are_found_by_their_index(self):
         make_message()
+        now = timezone.now()
 
-        assert "messages_due" in plan_of(Message.objects.due(timezone.now())[:16])
+        plan = plan_of(Message.objects.due(now).select_related("submission")[:64])
+
+        # However many there are, only those that are taken are looked at.
+        assert "messages_due" in plan
+        assert "Sort" not in plan
+        assert "TEMP B-TREE" not in plan
 
     def test_that_were_abandoned_are_found_by_their_index(self):
         assert "messages_submitting" in plan_of(Message.objects.abandoned(timezone.now())[:500])

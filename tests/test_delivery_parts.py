@@ -1,5 +1,6 @@
 """Delivery: messages of several parts, workers that vanish, and several workers at once."""
 
+import threading
 from datetime import timedelta
 from functools import partial
 
@@ -170,6 +171,30 @@ class TestTwoWorkers:
         assert len(carrier.submits) == 40
         assert Attempt.objects.count() == 40
         assert Message.objects.filter(state=State.ENROUTE).count() == len(messages)
+
+    def test_take_what_comes_while_the_carrier_keeps_another_message_waiting(self, carrier):
+        first, second = threading.Event(), threading.Event()
+
+        def keep_waiting(submit):
+            first.set()
+            return "A1" if second.wait(10) else SILENT
+
+        def told(submit):
+            second.set()
+            return "A2"
+
+        carrier.steps.extend([keep_waiting, told])
+        make_message()
+
+        def send_another():
+            assert first.wait(10)
+            make_message()
+            return delivery.deliver_due()
+
+        # The one at work takes it, also where both are threads of one process.
+        assert sum(at_once(delivery.deliver_due, send_another)) == 2
+
+        assert Message.objects.filter(state=State.ENROUTE).count() == 2
 
     def test_note_an_abandoned_message_once(self, carrier):
         message = make_message()
