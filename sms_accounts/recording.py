@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from sms_accounts import bulk, reports, settling, unresolved
 from sms_accounts.handover import Answer, Errand, may_be_on_air
-from sms_accounts.models import Attempt, DlrReport, Message, State
+from sms_accounts.models import Attempt, Message, State
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +22,8 @@ WAITS = tuple(
     timedelta(seconds=seconds)
     for seconds in (2, 5, 15, 30, 30, 30, 60, 300, 900, 3600, 7200, 14400, 28800, 43200)
 )
+
+_NO_WORD = (Outcome.UNANSWERED, Outcome.NO_ANSWER)
 
 _ATTEMPTS = bulk.Changes(
     Attempt,
@@ -78,31 +80,35 @@ def _record_alone(errand: Errand) -> None:
 def record_together(errands: Sequence[Errand]) -> list[Errand]:
     """Store what the carrier took or refused; return those that need a closer look.
 
-    Those are messages that this worker no longer has, that a report came for before the carrier's
-    id was known, or that stay where they are for an older part that was never answered.
+    Those are messages that this worker no longer has, that ended without a word on one of the
+    parts, that a report came for before the carrier's id was known, or that stay where they are
+    for an older part that was never answered.
     """
     if not errands:
         return []
     by_key = {errand.message.pk: errand for errand in errands}
-    messages = [
-        message
-        for message in settling.locked_all(by_key)
-        if message.state == State.SUBMITTING
-        and message.claimed_until == by_key[message.pk].message.claimed_until
-    ]
+    messages = settling.locked_all(by_key)
     attempts = settling.attempts_of(messages)
-    changes = []
-    moved = []
+    changes, open_ones, done = [], [], set()
     for message in messages:
+        errand = by_key[message.pk]
         parts = {part.pk: part for part in attempts[message.pk]}
-        answers = by_key[message.pk].answers
-        changes += [change for a in answers if (change := _change(parts[a.attempt.pk], a))]
-        moved.append((message, max(answer.at for answer in answers)))
-        message.claimed_until = None
+        answered = [(parts[answer.attempt.pk], answer) for answer in errand.answers]
+        if message.is_final and all(part.outcome not in _NO_WORD for part, _ in answered):
+            done.add(message.pk)
+        elif not message.is_final and message.claimed_until == errand.message.claimed_until:
+            open_ones.append((message, errand.answers[-1].at))
+            message.claimed_until = None
+        else:
+            continue
+        changes += [change for each in answered if (change := _change(*each))]
     _ATTEMPTS.store(changes)
     early = _reported_before(attempts)
-    settling.settle_all([each for each in moved if each[0].pk not in early], attempts)
-    done = {message.pk for message in messages if message.state != State.SUBMITTING}
+    moved = settling.settle_all([each for each in open_ones if each[0].pk not in early], attempts)
+    # Reports came first and moved it as far: only the claim is left to be ended.
+    stay = {message.pk for message, _at in open_ones if message.state == State.ENROUTE} - moved
+    Message.objects.filter(pk__in=stay - early).update(claimed_until=None)
+    done |= moved | (stay - early)
     return [errand for key, errand in by_key.items() if key not in done]
 
 
@@ -139,12 +145,7 @@ def _reported_before(attempts: dict[int, list[Attempt]]) -> set[int]:
         if part.carrier_message_id
     }
     for carrier in {carrier for carrier, _id in by_id}:
-        early = DlrReport.objects.filter(
-            carrier=carrier,
-            carrier_message_id__in=[known for of, known in by_id if of == carrier],
-            attempt=None,
-            faults__lt=reports.MOST_FAULTS,
-        )
+        early = reports.waiting_for(carrier, [known for of, known in by_id if of == carrier])
         found |= {
             by_id[carrier, known] for known in early.values_list("carrier_message_id", flat=True)
         }
@@ -196,9 +197,7 @@ def record_answers(
 def _without_word(answers: Sequence[Answer]) -> bool:
     """Tell whether neither answer nor report had come for one of the parts answered now."""
     answered = [a.attempt.pk for a in answers if a.outcome != Outcome.UNANSWERED]
-    return Attempt.objects.filter(
-        pk__in=answered, outcome__in=[Outcome.UNANSWERED, Outcome.NO_ANSWER]
-    ).exists()
+    return Attempt.objects.filter(pk__in=answered, outcome__in=_NO_WORD).exists()
 
 
 def _leave_open(message: Message, fault: str) -> None:

@@ -23,7 +23,7 @@ MOST_FAULTS = 3
 
 # How many posts are read with one commit, and how many messages are moved on with one.
 POSTS = 20
-AT_ONCE = 500
+AT_ONCE = 200
 
 # As the index of these ids has it; a database takes that index only where it is asked for.
 _HAS_ID = ~Q(carrier_message_id="")
@@ -355,8 +355,15 @@ def match_early(carrier_name: str, taken: Mapping[str, Attempt]) -> None:
 
     `taken` has the attempts by the ids that the carrier gave them.
     """
-    early = DlrReport.objects.filter(
-        carrier=carrier_name, carrier_message_id__in=taken, attempt=None
-    ).order_by("id")
-    for report in early.filter(faults__lt=MOST_FAULTS):
+    for report in waiting_for(carrier_name, taken).order_by("id"):
         _applied(report, taken[report.carrier_message_id])
+
+
+def waiting_for(carrier_name: str, ids: Iterable[str]) -> QuerySet[DlrReport]:
+    """Return the reports that came by these ids of the carrier, and found no attempt then."""
+    return DlrReport.objects.filter(
+        carrier=carrier_name,
+        carrier_message_id__in=list(ids),
+        attempt=None,
+        faults__lt=MOST_FAULTS,
+    )

@@ -70,9 +70,10 @@ def settle_all(
     attempts: Mapping[int, Sequence[Attempt]],
     *,
     cause: str = "",
-) -> None:
+) -> set[int]:
     """Move locked messages, each at its moment, to where their attempts are.
 
+    Return the keys of those that moved.
     A message is delivered when all parts are, and failed when one is and the rest are final.
     While the carrier's answer to a part is not known, or a worker is still at its parts, or one
     is to be tried again, it stays; with parts left that nobody is at, it is due again.
@@ -81,7 +82,7 @@ def settle_all(
         next_move(message, _latest_of_each_part(attempts[message.pk]), at=at, cause=cause)
         for message, at in messages
     )
-    _make(move for move in found if move is not None)
+    return {move.message.pk for move in _make(move for move in found if move is not None)}
 
 
 def next_move(

@@ -8,6 +8,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from sms_accounts import carriers, delivery, recording, reports
+from sms_accounts.handover import Errand
 from sms_accounts.models import (
     Attempt,
     Callback,
@@ -183,6 +184,46 @@ class TestReport:
             ("delivered", 4),
         ]
 
+    def test_of_one_call_are_told_in_their_order(self, carrier):
+        users = [make_api_user(callback=CALLBACK) for _ in range(2)]
+        messages = [make_message(user=user) for user in users]
+        delivery.deliver_due()
+        references = [message.attempts.get().reference for message in messages]
+
+        for state, ptt in (("enroute", 1), ("enroute", 2), ("delivered", 4)):
+            post(*(dlr(state, reference=each, ptt=ptt) for each in references))
+        assert reports.record_dlrs() == 3
+
+        for message in messages:
+            told_of_it = Callback.objects.filter(message=message).order_by("sequence")
+            assert list(told_of_it.values_list("sequence", "ptt")) == [
+                (1, 3),
+                (2, 1),
+                (3, 2),
+                (4, 4),
+            ]
+
+    def test_that_overtook_the_answers_of_many_leave_no_claim(self, carrier):
+        messages = [make_message(user=make_api_user(callback=CALLBACK)) for _ in range(3)]
+        claimed = delivery._claim(carrier.name, 3)
+        first, second, _third = (attempts[0].reference for _message, attempts in claimed)
+        post(dlr("enroute", reference=first), dlr("delivered", reference=second))
+        reports.record_dlrs()
+
+        left = recording.record_together(
+            [
+                Errand(message=message, attempts=[], answers=[taken(attempt, carrier_id="A")])
+                for message, [attempt] in claimed
+            ]
+        )
+
+        assert left == []
+        for message, state in zip(messages, ("enroute", "delivered", "enroute"), strict=True):
+            message.refresh_from_db()
+            assert (message.state, message.claimed_until) == (state, None)
+            assert message.attempts.get().carrier_message_id == "A"
+            assert states_told(message) == [state]
+
     def test_keeps_the_code_of_the_carrier(self, carrier):
         message = on_its_way()
 
@@ -293,6 +334,16 @@ class TestQueries:
         by_id = reports._attempts_by_id("scripted", [f"A{number}" for number in range(100)])
 
         assert "attempts_by_carrier_id" in plan_of(by_id)
+
+    def test_for_parts_by_our_references_use_their_index(self):
+        by_reference = Attempt.objects.filter(reference__in=[f"{each}" for each in range(100)])
+
+        assert "reference" in plan_of(by_reference)
+
+    def test_for_what_came_before_the_carriers_ids_use_their_index(self):
+        early = reports.waiting_for("scripted", [f"A{number}" for number in range(100)])
+
+        assert "dlr_reports_unmatched" in plan_of(early)
 
     def test_for_what_was_left_over_look_for_its_parts_by_index(self):
         assert "attempts_by_carrier_id" in plan_of(reports._left_over())

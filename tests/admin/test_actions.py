@@ -200,7 +200,7 @@ class TestNewTries:
         delivery.deliver_due()
         post(dlr("delivered", reference=message.attempts.get().reference))
         with monkeypatch.context() as broken:
-            broken.setattr(reports, "record_dlr", lambda *given: 1 / 0)
+            broken.setattr(reports, "apply", lambda *given: 1 / 0)
             for _ in range(reports.MOST_FAULTS):
                 reports.record_dlrs()
         bad = DlrPost.objects.get()
