@@ -116,7 +116,7 @@ class Bell:
     """
 
     # A worker that was woken goes on until nothing is due; who rings meanwhile wakes another one.
-    PAUSE = timedelta(milliseconds=50)
+    PAUSE = timedelta(milliseconds=100)
 
     def __init__(self, task: Task[[], None]) -> None:
         self._task = task
@@ -145,3 +145,4 @@ class Bell:
 
 
 delivery_bell = Bell(deliver_due)
+dlr_bell = Bell(record_dlrs)

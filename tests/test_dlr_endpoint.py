@@ -48,13 +48,13 @@ class TestPost:
     def test_rings_a_worker_after_it_was_stored(self, monkeypatch):
         stored_when_rung = []
         monkeypatch.setattr(
-            "sms_accounts.endpoints.dlr.ring",
-            lambda task: stored_when_rung.append((task.name, DlrPost.objects.count())),
+            "sms_accounts.endpoints.dlr.dlr_bell.ring",
+            lambda: stored_when_rung.append(DlrPost.objects.count()),
         )
 
         post()
 
-        assert stored_when_rung == [("sms_accounts.tasks.record_dlrs", 1)]
+        assert stored_when_rung == [1]
 
     @pytest.mark.parametrize(
         "authorization",

@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from sms_accounts import carriers, reports
-from sms_accounts.tasks import record_dlrs, ring
+from sms_accounts.tasks import dlr_bell
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ def dlr(request: HttpRequest, carrier_name: str) -> HttpResponse:
     except (OperationalError, InterfaceError) as away:
         log.error("dlr_without_database", carrier=carrier.name, problem=type(away).__name__)
         return _said("Try again later", status=503)
-    ring(record_dlrs)
+    dlr_bell.ring()
     return _said("OK")
 
 
