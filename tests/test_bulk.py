@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from sms_accounts.bulk import Table, together
+from sms_accounts.bulk import Changes, Table, together
 from sms_accounts.models import Message, Submission
 from tests.factories import make_api_user, make_submission
 
@@ -107,3 +107,42 @@ def test_nothing_is_stored_where_the_transaction_fails(submission):
 def test_of_no_rows_nothing_is_asked(django_assert_num_queries):
     with django_assert_num_queries(0):
         TABLE.insert([])
+
+
+class TestChanges:
+    CHANGES = Changes(
+        Message, "state", "ptt", "carrier_code", "final_at", "credits", still=("state", "ptt")
+    )
+
+    def test_give_each_row_values_of_its_own_where_it_is_still_as_told(self, submission):
+        first, second, other = _stored(submission, 3)
+        Message.objects.filter(pk=other).update(ptt=4)
+
+        changed = self.CHANGES.store(
+            [
+                (first, "queued", None, "rejected", 20, "a 'b' \\ €", AT, Decimal("2.50")),
+                (second, "queued", None, "enroute", 3, "", None, Decimal(0)),
+                (other, "queued", None, "delivered", 4, "", AT, Decimal(0)),
+            ]
+        )
+
+        assert changed == {first, second}
+        rows = Message.objects.order_by("pk").values_list(
+            "state", "ptt", "carrier_code", "final_at", "credits"
+        )
+        assert list(rows) == [
+            ("rejected", 20, "a 'b' \\ €", AT, Decimal("2.50")),
+            ("enroute", 3, "", None, 0),
+            ("queued", 4, "", None, Decimal("1.25")),
+        ]
+
+    def test_of_no_rows_ask_nothing(self, django_assert_num_queries):
+        with django_assert_num_queries(0):
+            assert self.CHANGES.store([]) == set()
+
+
+def _stored(submission: Submission, count: int) -> list[int]:
+    with transaction.atomic():
+        keys = TABLE.next_ids(count)()
+        TABLE.insert([row(submission, key) for key in keys])
+    return keys

@@ -12,6 +12,7 @@ from tests.factories import (
     debit,
     make_account,
     make_api_user,
+    make_message,
     make_order,
     make_submission,
     make_user,
@@ -118,6 +119,20 @@ class TestRefund:
         with pytest.raises(IntegrityError), transaction.atomic():
             ledger.refund({message: "refused"})
         assert credits_of(user.wallet_id) == 5
+
+    def test_of_many_goes_to_each_purse_with_an_entry_for_each_message(self):
+        account = make_account(credits=20)
+        user, other = (make_api_user(account=account, quota=quota) for quota in (5, 7))
+        messages = [make_message(user=each) for each in (user, other, user)]
+
+        ledger.refund({message: f"refused {message.pk}" for message in reversed(messages)})
+
+        assert [credits_of(each.wallet_id) for each in (user, other)] == [5, 7]
+        entries = LedgerEntry.objects.filter(wallet_id=user.wallet_id, kind="refund")
+        assert list(entries.order_by("pk").values_list("message", "balance", "reason")) == [
+            (message.pk, balance, f"refused {message.pk}")
+            for message, balance in ((messages[2], Decimal(4)), (messages[0], Decimal(5)))
+        ]
 
     def test_of_a_closed_purse_goes_to_the_account(self):
         user = make_api_user(account=make_account(credits=10), quota=5)

@@ -77,9 +77,9 @@ def answers(url: str) -> bool:
     return False
 
 
-def start(data: Path, *arguments: str, port: int = 0, **settings: str) -> Program:
-    """Start `serve` on a data folder and wait until it answers; settings are those of the panel."""
-    port = port or unused_port()
+def start(data: Path, *arguments: str, **settings: str) -> Program:
+    """Start `serve` on a data folder and wait until it answers."""
+    port = unused_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PANEL_")

@@ -2,7 +2,6 @@
 
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -60,7 +59,7 @@ def test_what_was_on_its_way_arrives_after_a_restart(
     # The same folder and the same database; the port may be another one.
     for name in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
-    kept: dict[str, Any] = {
+    kept = {
         name: program.environment[name]
         for name in ("DATABASE_URL", "REDIS_URL")
         if name in program.environment
