@@ -93,18 +93,16 @@ def wait_until(is_so: Callable[[], bool], *, look_every: float = 0.1) -> float:
     return time.monotonic()
 
 
-def work_off(folder: Path, *, queued: int) -> Worked:
+def work_off(running: tuple[Program, Teller], *, queued: int) -> Worked:
     """Measure between a tenth and nine tenths of the short queue, whatever stands behind it."""
-    with installation(folder) as (_program, teller):
-        teller.ask("fill", count=queued, seconds=5 + queued * FILLING)
-        rates = {}
-        for name, count in {"handed over": SHORT, "reported": 2 * SHORT}.items():
-            began, first = reached(teller, name, count // 10)
-            ended, last = reached(teller, name, count * 9 // 10)
-            rates[name] = (last - first) / (ended - began)
-        if queued == SHORT:
-            wait_until(lambda: not any(teller.ask("left").values()))
-            assert teller.ask("states") == {"delivered": queued}
+    teller = running[1]
+    before = teller.ask("progress")
+    teller.ask("fill", count=queued, seconds=5 + queued * FILLING)
+    rates = {}
+    for name, count in {"handed over": SHORT, "reported": 2 * SHORT}.items():
+        began, first = reached(teller, name, before[name] + count // 10)
+        ended, last = reached(teller, name, before[name] + count * 9 // 10)
+        rates[name] = (last - first) / (ended - began)
     return Worked(rates["handed over"], rates["reported"] / 2)
 
 
@@ -117,19 +115,23 @@ def reached(teller: Teller, name: str, count: int) -> tuple[float, int]:
     return time.monotonic(), done
 
 
-def go_the_whole_way(folder: Path) -> Told:
+def go_the_whole_way(running: tuple[Program, Teller], url: str, folder: Path) -> Told:
     """Send for a while, and see when most of it is delivered and told, and then all of it."""
-    with receiver() as url, installation(folder) as (program, teller):
-        teller.ask("open_account", account=ACCOUNT, login=HOT, callback=url)
-        server = Server(int(program.url.rsplit(":", 1)[1]), program.environment)
-        began = time.monotonic()
-        accepted, ids = load(server, SIXTEEN, folder, seconds=SECONDS)
-        # Each is told when the carrier has taken it, and when it has arrived.
-        ended, calls = reached(teller, "called", round(2 * MOST * len(ids)))
-        wait_until(lambda: not any(teller.ask("left").values()))
-        assert teller.ask("states") == {"delivered": len(ids)}
-        assert teller.ask("wrong_books") == "[] []"
+    program, teller = running
+    teller.ask("open_account", account=ACCOUNT, login=HOT, callback=url)
+    server = Server(int(program.url.rsplit(":", 1)[1]), program.environment)
+    began = time.monotonic()
+    accepted, ids = load(server, SIXTEEN, folder, seconds=SECONDS)
+    # Each is told when the carrier has taken it, and when it has arrived.
+    ended, calls = reached(teller, "called", round(2 * MOST * len(ids)))
+    assert_all_arrives(teller, len(ids))
+    assert teller.ask("wrong_books") == "[] []"
     return Told(accepted.rate, calls / 2 / (ended - began))
+
+
+def assert_all_arrives(teller: Teller, count: int) -> None:
+    wait_until(lambda: not any(teller.ask("left").values()))
+    assert teller.ask("states") == {"delivered": count}
 
 
 def accept_alone(folder: Path) -> float:
@@ -140,13 +142,22 @@ def accept_alone(folder: Path) -> float:
 
 
 def test_print_how_fast_messages_go_the_whole_way(tmp_path):
-    short = [work_off(tmp_path / f"short{n}", queued=SHORT) for n in range(ROUNDS)]
-    long = [work_off(tmp_path / f"long{n}", queued=LONG) for n in range(min(ROUNDS, LONG))]
-    whole = [go_the_whole_way(tmp_path / f"whole{n}") for n in range(ROUNDS)]
-    alone = accept_alone(tmp_path / "alone")
+    short, long, whole = [], [], []
+    for number in range(ROUNDS):
+        folder = tmp_path / f"round{number}"
+        with receiver() as url, installation(folder) as running:
+            whole.append(go_the_whole_way(running, url, folder))
+            sent = sum(running[1].ask("states").values())
+            short.append(work_off(running, queued=SHORT))
+            assert_all_arrives(running[1], sent + SHORT)
+    for number in range(min(ROUNDS, LONG)):
+        with installation(tmp_path / f"long{number}") as running:
+            long.append(work_off(running, queued=LONG))
+    # The short form has seen all of it work by now.
+    alone = accept_alone(tmp_path / "alone") if LONG else 0.0
 
     print(f"\n{facts()}; each round of its own")
-    print(f"accepted by the web server alone: {alone:.0f} messages/s (× 1)")
+    print_row("accepted by the web server alone", [alone], alone)
     for queued, rounds in ((SHORT, short), (LONG, long)):
         print_row(f"{queued:,} queued: handed over", [each.handed_over for each in rounds], alone)
         print_row(f"{queued:,} queued: reported on", [each.reported for each in rounds], alone)
