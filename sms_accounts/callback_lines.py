@@ -30,13 +30,17 @@ OF_UNPROVEN = 64
 APART = timedelta(milliseconds=25)
 
 # How many of one endpoint that answers well: under way, and taken ahead.
-OF_ONE_URL = 4
+OF_ONE_URL = 8
 AHEAD = 96
 SLOW = timedelta(seconds=1)
 
 # How many rows are looked at in one go, and how often a backlog without anything due.
 LOOKED_AT = 256
 LOOK_AGAIN = timedelta(seconds=2)
+
+# How long a worker that has rows waiting for a place does not look for others: a look costs as
+# much as a call.
+BETWEEN_LOOKS = timedelta(milliseconds=50)
 
 # How long a worker with calls under way waits at most until it looks for what is due since.
 LOOK_EVERY = timedelta(seconds=1)
@@ -119,6 +123,7 @@ class Lines:
         # When the next call to one in trouble may begin, and whether one waits for that.
         self._next_in_trouble = 0.0
         self._holds_back = False
+        self._looked_at = 0.0
 
     @property
     def may_wait(self) -> timedelta:
@@ -134,6 +139,13 @@ class Lines:
 
     def has_due(self, now: datetime) -> bool:
         """Say whether a look is worth a transaction."""
+        moment = time.monotonic()
+        is_busy = any(
+            line.standing is Standing.GOOD and line.waiting for line in self._lines.values()
+        )
+        if is_busy and moment < self._looked_at + BETWEEN_LOOKS.total_seconds():
+            return False
+        self._looked_at = moment
         if Callback.objects.due(now).filter(backlog_of=None).exists():
             return True
         plan = _Plan(self._lines.values())
