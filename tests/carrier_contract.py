@@ -103,29 +103,6 @@ class CarrierContract:
         assert dlr.carrier_message_id
         assert rig.times_on_air(submit.reference) == 1
 
-    def test_puts_a_repeated_reference_on_air_once(self, rig):
-        submit = make(rig.numbers.delivered)
-
-        assert rig.carrier.submit(submit) == rig.carrier.submit(submit)
-
-        assert rig.times_on_air(submit.reference) == 1
-        assert len(final(rig.wait_for_dlrs(2), submit.reference)) == 1
-
-    def test_answers_a_repeated_reference_as_it_did_at_first(self, rig):
-        for msisdn, ptt in rig.numbers.rejected.items():
-            submit = make(msisdn)
-            for _ in range(2):
-                with pytest.raises(Rejected) as refused:
-                    rig.carrier.submit(submit)
-                assert refused.value.ptt == ptt
-        unanswered = make(rig.numbers.unanswered)
-        with pytest.raises(OutcomeUnknown):
-            rig.carrier.submit(unanswered)
-
-        assert rig.carrier.submit(unanswered)
-
-        assert rig.times_on_air(unanswered.reference) == 1
-
     def test_reports_by_reference_and_by_id(self, rig):
         submit = make(rig.numbers.delivered)
 
@@ -188,6 +165,42 @@ class CarrierContract:
 
         assert rig.times_on_air(submit.reference) == 0
 
+    def test_refuses_what_is_no_report(self, rig):
+        for body in rig.malformed:
+            with pytest.raises(MalformedDlr):
+                rig.carrier.parse_dlrs(body, {})
+
+
+class KnowsReferences:
+    """For a carrier that knows a part again by its reference."""
+
+    def test_puts_a_repeated_reference_on_air_once(self, rig):
+        submit = make(rig.numbers.delivered)
+
+        assert rig.carrier.submit(submit) == rig.carrier.submit(submit)
+
+        assert rig.times_on_air(submit.reference) == 1
+        assert len(final(rig.wait_for_dlrs(2), submit.reference)) == 1
+
+    def test_answers_a_repeated_reference_as_it_did_at_first(self, rig):
+        for msisdn, ptt in rig.numbers.rejected.items():
+            submit = make(msisdn)
+            for _ in range(2):
+                with pytest.raises(Rejected) as refused:
+                    rig.carrier.submit(submit)
+                assert refused.value.ptt == ptt
+        unanswered = make(rig.numbers.unanswered)
+        with pytest.raises(OutcomeUnknown):
+            rig.carrier.submit(unanswered)
+
+        assert rig.carrier.submit(unanswered)
+
+        assert rig.times_on_air(unanswered.reference) == 1
+
+
+class ReportsOverHttp:
+    """For a carrier that calls our DLR address."""
+
     def test_lets_no_stranger_report(self, rig):
         rig.carrier.submit(make(rig.numbers.delivered))
         rig.wait_for_dlrs(2)
@@ -197,8 +210,3 @@ class CarrierContract:
         assert not rig.stranger.authorised(headers)
         assert not rig.carrier.authorised({})
         assert not rig.carrier.authorised({"Authorization": "é"})
-
-    def test_refuses_what_is_no_report(self, rig):
-        for body in rig.malformed:
-            with pytest.raises(MalformedDlr):
-                rig.carrier.parse_dlrs(body, {})

@@ -32,6 +32,7 @@ class ScriptedCarrier:
     knows_references = True
     repeats_are_safe = False
     window = 16
+    takes_long_texts = False
 
     def __init__(self, *steps: Step):
         self.steps = deque(steps)

@@ -15,6 +15,8 @@ from sms_accounts.carriers.base import (
     TryLater,
 )
 from sms_accounts.carriers.simulator import Simulator
+from sms_accounts.carriers.smpp.carrier import Smpp
+from sms_accounts.carriers.smpp.options import Options as SmppOptions
 
 __all__ = [
     "Carrier",
@@ -23,6 +25,8 @@ __all__ = [
     "MalformedDlr",
     "OutcomeUnknown",
     "Rejected",
+    "Smpp",
+    "SmppOptions",
     "Submit",
     "TryLater",
     "UnknownCarrier",
@@ -35,7 +39,10 @@ class UnknownCarrier(LookupError):
 
 
 def get(name: str) -> Carrier:
-    """Return the carrier of this name; the same object, and its connections, at every call."""
+    """Return the carrier of this name; the same object, and its connections, at every call.
+
+    Those that staff set up stand in a table, which carriers do not know: `carrier_accounts` does.
+    """
     if name != Simulator.name:
         raise UnknownCarrier(name)
     return _simulator(settings.SIMULATOR_URL, settings.SIMULATOR_SECRET, settings.SIMULATOR_REPEATS)

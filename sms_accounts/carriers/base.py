@@ -34,8 +34,8 @@ class Submit:
 class Dlr:
     """One report of a carrier about one part, in our words.
 
-    At least one of `reference` and `carrier_message_id` is set. `code` is what the carrier
-    itself said, kept as it came.
+    At least one of `reference` and `carrier_message_id` is set. `reference` is ours, whole or as
+    `short_reference` makes it. `code` is what the carrier itself said, kept as it came.
     """
 
     reference: str | None
@@ -44,6 +44,20 @@ class Dlr:
     ptt: int
     code: str
     at: datetime | None
+
+
+# Of a reference, what fits into the 16 bits that some protocols have for it, as hex digits.
+SHORT = 4
+_DIGITS_KEPT = 3
+
+
+def short_reference(reference: str, msisdn: str) -> str:
+    """Return what is left of a reference where a carrier keeps 16 bits of it.
+
+    With the last digits of the receiver it tells the few parts apart that wait for a word.
+    """
+    digits = "".join(filter(str.isdecimal, msisdn))
+    return f"{reference[:SHORT]}/{digits[-_DIGITS_KEPT:]}"
 
 
 class Rejected(Exception):
@@ -87,8 +101,14 @@ class Carrier(Protocol):
     # How many parts it takes at once: so many threads call `submit` at the same time.
     window: int
 
+    # Whether it takes a text of several parts in one piece, and splits it itself.
+    takes_long_texts: bool
+
     def submit(self, submit: Submit) -> str:
-        """Return the carrier's id of the part, or raise Rejected, TryLater or OutcomeUnknown."""
+        """Return the carrier's id of the part, or raise Rejected, TryLater or OutcomeUnknown.
+
+        A carrier may say that it took the part and give no id: then the id is empty.
+        """
 
     def parse_dlrs(self, body: bytes, headers: Mapping[str, str]) -> list[Dlr]:
         """Return the reports in one call of the carrier, in their order, or raise MalformedDlr."""

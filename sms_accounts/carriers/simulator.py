@@ -73,6 +73,7 @@ class Simulator:
     name = "simulator"
     knows_references = True
     window = 64
+    takes_long_texts = False
 
     def __init__(
         self,

@@ -1,0 +1,362 @@
+"""A scripted SMSC: does to each message what its number or its script says, and writes it down."""
+
+import itertools
+import socket
+import ssl
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sms_accounts.carriers.smpp import pdus
+from sms_accounts.carriers.smpp.pdus import Address, Command, Pdu, ShortMessage, Splitter, Tag
+
+PASSWORD = "secret"
+
+THROTTLED, FULL, NO_RECEIVER, UNKNOWN_STATUS = 0x58, 0x14, 0x0B, 0x0403
+
+
+@dataclass(kw_only=True)
+class Heard:
+    """A submit_sm that was read, and what was done with it."""
+
+    msisdn: str
+    reference: str
+    message: ShortMessage
+    # Empty unless it was taken.
+    carrier_id: str = ""
+    status: int | None = None
+    is_answered: bool = False
+
+
+class Connection:
+    """One bind, as the SMSC sees it."""
+
+    def __init__(self, smsc, sock):
+        self.smsc = smsc
+        self.socket = sock
+        self.role = None
+        self.is_open = True
+        self._lock = threading.Lock()
+
+    def send(self, pdu):
+        self.send_octets(pdu.encode())
+
+    def send_octets(self, octets):
+        with self._lock, suppress(OSError):
+            self.socket.sendall(octets)
+
+    def close(self):
+        self.is_open = False
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+    def attend(self):
+        splitter = Splitter()
+        with suppress(OSError):
+            while received := self.socket.recv(65536):
+                for pdu in splitter.feed(received):
+                    self.smsc.take(self, pdu)
+        self.close()
+
+
+class Smsc:
+    """Listens on this machine; `script` names for each message a method of `Conduct`."""
+
+    def __init__(self, script=lambda heard: "take", *, tls=None):
+        self.script = script
+        self.heard: list[Heard] = []
+        self.binds: list[int] = []
+        self.refused_binds = 0
+        self.answers_enquiries = True
+        self.receipts: list[Pdu] = []
+        self.enquiries = 0
+        self.connections: list[Connection] = []
+        self._tls = tls
+        self._ids = itertools.count(0xA001)
+        self._sequences = itertools.count(1)
+        self._awaited: dict[int, threading.Event] = {}
+        self._seen: Counter[str] = Counter()
+        self._conduct = Conduct(self)
+        self.late = 0.5
+        # How many messages waited for their answer at once.
+        self.widest = 0
+        self._lock = threading.Lock()
+        self.port = 0
+        self.start()
+
+    def start(self):
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        self._is_open = True
+        for work in (self._listen, self._carry):
+            threading.Thread(target=work, daemon=True).start()
+
+    def stop(self):
+        self._is_open = False
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.hang_up()
+
+    def hang_up(self):
+        for connection in list(self.connections):
+            connection.close()
+
+    def take(self, connection, pdu):
+        if pdu.command in (
+            Command.BIND_TRANSCEIVER,
+            Command.BIND_TRANSMITTER,
+            Command.BIND_RECEIVER,
+        ):
+            self._bind(connection, pdu)
+        elif pdu.command == Command.ENQUIRE_LINK:
+            self.enquiries += 1
+            if self.answers_enquiries:
+                connection.send(pdus.response(pdu))
+        elif pdu.command == Command.SUBMIT_SM:
+            self._submit(connection, pdu)
+        elif pdu.command == Command.UNBIND:
+            connection.send(pdus.response(pdu))
+            connection.close()
+        elif pdu.answers(Command.DELIVER_SM) and pdu.status == 0 and pdu.sequence in self._awaited:
+            self._awaited.pop(pdu.sequence).set()
+
+    def _bind(self, connection, pdu):
+        self.binds.append(pdu.command)
+        status = 0
+        if PASSWORD.encode() + b"\0" not in pdu.body:
+            status = 0x0E
+        elif self.refused_binds:
+            self.refused_binds -= 1
+            status = 0x0D
+        body = b"SMSC\0" if status == 0 else b""
+        connection.send(Pdu(pdu.command | 0x8000_0000, status, pdu.sequence, body))
+        if status == 0:
+            connection.role = pdu.command
+
+    def _submit(self, connection, pdu):
+        message = pdus.short_message(pdu.body)
+        heard = Heard(
+            msisdn=message.destination.text,
+            reference=message.parameters.get(Tag.USER_MESSAGE_REFERENCE, b"").hex(),
+            message=message,
+        )
+        with self._lock:
+            self.heard.append(heard)
+            self._seen[heard.msisdn] += 1
+        getattr(self._conduct, self.script(heard))(connection, pdu, heard)
+
+    def take_it(self, heard):
+        heard.carrier_id = f"{next(self._ids):08X}"
+
+    def answer(self, connection, pdu, heard, *, status=0, sequence=None):
+        with self._lock:
+            self.widest = max(self.widest, sum(1 for each in self.heard if not each.is_answered))
+            heard.status = status
+            heard.is_answered = sequence is None
+        connection.send(answer_to(pdu, heard, status=status, sequence=sequence))
+
+    def times_seen(self, heard):
+        return self._seen[heard.msisdn]
+
+    def report(self, heard, stat="DELIVRD", err="000"):
+        self.receipts.append(self.receipt(heard, stat, err))
+
+    def receipt(self, heard, stat="DELIVRD", err="000"):
+        now = time.strftime("%y%m%d%H%M%S", time.gmtime())
+        text = (
+            f"id:{heard.carrier_id} sub:001 dlvrd:001 submit date:{now} done date:{now} "
+            f"stat:{stat} err:{err} text:{heard.msisdn}"
+        )
+        message = ShortMessage(
+            source=Address(text=heard.msisdn, ton=1, npi=1),
+            destination=heard.message.source,
+            esm_class=4,
+            octets=text.encode(),
+            parameters={Tag.USER_MESSAGE_REFERENCE: bytes.fromhex(heard.reference)},
+        )
+        return Pdu(Command.DELIVER_SM, 0, next(self._sequences), message.encode())
+
+    def deliver(self, pdu, *, within=0.3):
+        """Send a deliver_sm to whoever receives; return whether it was answered with OK."""
+        for connection in list(self.connections):
+            if connection.is_open and connection.role not in (None, Command.BIND_TRANSMITTER):
+                event = self._awaited[pdu.sequence] = threading.Event()
+                connection.send(pdu)
+                return event.wait(within)
+        return False
+
+    def _listen(self):
+        with suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                threading.Thread(target=self._meet, args=(sock,), daemon=True).start()
+
+    def _meet(self, sock):
+        if self._tls:
+            try:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+            except (ssl.SSLError, OSError):
+                sock.close()
+                return
+        connection = Connection(self, sock)
+        self.connections.append(connection)
+        connection.attend()
+
+    def _carry(self):
+        """Deliver what waits, again and again until the panel says that it has it."""
+        listener = self._listener
+        while listener is self._listener and self._is_open:
+            receipt = self.receipts[0] if self.receipts else None
+            if receipt is not None and self.deliver(receipt):
+                self.receipts.remove(receipt)
+            else:
+                time.sleep(0.01)
+
+
+def answer_to(pdu, heard, *, status=0, sequence=None):
+    body = heard.carrier_id.encode() + b"\0" if status == 0 else b""
+    return Pdu(
+        Command.SUBMIT_SM | 0x8000_0000,
+        status,
+        pdu.sequence if sequence is None else sequence,
+        body,
+    )
+
+
+class Conduct:
+    """What the SMSC may do with a message, good and bad."""
+
+    def __init__(self, smsc):
+        self.smsc = smsc
+        self.waiting = []
+
+    def take(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        self.smsc.answer(connection, pdu, heard)
+
+    def take_and_report(self, connection, pdu, heard):
+        self.take(connection, pdu, heard)
+        self.smsc.report(heard, "ACCEPTD")
+        self.smsc.report(heard)
+
+    def fail(self, connection, pdu, heard):
+        self.take(connection, pdu, heard)
+        self.smsc.report(heard, "ACCEPTD")
+        self.smsc.report(heard, "UNDELIV", heard.msisdn[-3:])
+
+    def report_first(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        receipt = self.smsc.receipt(heard)
+        # Another thread: this one reads the panel's answer to it.
+        threading.Thread(
+            target=self._report_then_answer, args=(connection, pdu, heard, receipt)
+        ).start()
+
+    def _report_then_answer(self, connection, pdu, heard, receipt):
+        self.smsc.deliver(receipt)
+        self.smsc.answer(connection, pdu, heard)
+
+    def take_silently(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+
+    def take_silently_and_report(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        self.smsc.report(heard, "ACCEPTD")
+        self.smsc.report(heard)
+
+    def answer_late(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        threading.Timer(self.smsc.late, self.smsc.answer, (connection, pdu, heard)).start()
+
+    def refuse_late(self, connection, pdu, heard):
+        threading.Timer(
+            self.smsc.late, self.smsc.answer, (connection, pdu, heard), {"status": NO_RECEIVER}
+        ).start()
+
+    def answer_twice(self, connection, pdu, heard):
+        self.take(connection, pdu, heard)
+        self.smsc.answer(connection, pdu, heard)
+
+    def answer_without_id(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        heard.status, heard.is_answered = 0, True
+        connection.send(Pdu(Command.SUBMIT_SM | 0x8000_0000, 0, pdu.sequence, b""))
+
+    def answer_to_another(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        self.smsc.answer(
+            connection, pdu, heard, sequence=(pdu.sequence + 0x1000_0000) % 0x7FFF_FFFF
+        )
+
+    def refuse(self, connection, pdu, heard):
+        self.smsc.answer(connection, pdu, heard, status=NO_RECEIVER)
+
+    def throttle_ten_together(self, connection, pdu, heard):
+        self.waiting.append((connection, pdu, heard))
+        if len(self.waiting) == 10:
+            for each in self.waiting:
+                self.smsc.answer(*each, status=THROTTLED)
+
+    def refuse_strangely(self, connection, pdu, heard):
+        self.smsc.answer(connection, pdu, heard, status=UNKNOWN_STATUS)
+
+    def throttle_twice(self, connection, pdu, heard):
+        self._busy_twice(connection, pdu, heard, THROTTLED)
+
+    def full_twice(self, connection, pdu, heard):
+        self._busy_twice(connection, pdu, heard, FULL)
+
+    def _busy_twice(self, connection, pdu, heard, status):
+        if self.smsc.times_seen(heard) <= 2:
+            self.smsc.answer(connection, pdu, heard, status=status)
+        else:
+            self.take(connection, pdu, heard)
+
+    def nack_once(self, connection, pdu, heard):
+        if self.smsc.times_seen(heard) == 1:
+            heard.status, heard.is_answered = 2, True
+            connection.send(pdus.nack(pdu, status=2))
+        else:
+            self.take(connection, pdu, heard)
+
+    def drop_before(self, connection, pdu, heard):
+        connection.close()
+
+    def drop_after(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        connection.close()
+
+    def drop_within(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        connection.send_octets(answer_to(pdu, heard).encode()[:20])
+        connection.close()
+
+    def half(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        connection.send_octets(answer_to(pdu, heard).encode()[:20])
+
+    def garbage(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        connection.send_octets(b"\xff" * 40)
+
+    def unbind_then_answer(self, connection, pdu, heard):
+        connection.send(Pdu(Command.UNBIND, 0, 1))
+        self.take(connection, pdu, heard)
+        connection.close()
+
+    def answer_on_the_next_bind(self, connection, pdu, heard):
+        self.smsc.take_it(heard)
+        connection.close()
+        threading.Thread(target=self._answer_on_next, args=(connection, pdu, heard)).start()
+
+    def _answer_on_next(self, former, pdu, heard):
+        for _ in range(500):
+            for connection in list(self.smsc.connections):
+                if connection.is_open and connection.role and connection is not former:
+                    self.smsc.answer(connection, pdu, heard)
+                    return
+            time.sleep(0.01)
