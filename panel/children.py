@@ -29,6 +29,7 @@ STOPS = {
     "worker": (1, timedelta(seconds=4)),
     "callbacks": (1, timedelta(seconds=4)),
     "beat": (1, timedelta(seconds=4)),
+    "smpp": (1, timedelta(seconds=4)),
     "carrier": (2, timedelta(seconds=1)),
     "broker": (3, timedelta(seconds=2)),
 }
@@ -124,6 +125,16 @@ def workers(place: Place) -> list[Child]:
             environment(place),
         ),
     ]
+
+
+def smpp(place: Place, carrier_name: str) -> Child:
+    """Return the process that binds to a carrier."""
+    return _child(
+        "smpp",
+        _python(str(ROOT / "manage.py"), "smpp", carrier_name),
+        environment(place),
+        shown_as=f"smpp {carrier_name}",
+    )
 
 
 def web(place: Place) -> Child:
@@ -225,10 +236,11 @@ def _child(
     surroundings: Mapping[str, str],
     *,
     is_ready: Callable[[], bool] = lambda: True,
+    shown_as: str = "",
 ) -> Child:
     rank, patience = STOPS[name]
     return Child(
-        name=name,
+        name=shown_as or name,
         command=command,
         environment=surroundings,
         stop_rank=rank,

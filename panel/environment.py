@@ -65,6 +65,12 @@ class Environment(BaseSettings):
         description="Key for sessions and remembered credentials, at least 50 characters. "
         "Without it one is made and kept in the data folder.",
     )
+    PANEL_ENCRYPTION_KEYS: Annotated[list[str], NoDecode, CommaSeparated] = Field(
+        [],
+        description="Keys that seal passwords of carriers in the database, comma separated, each "
+        "of at least 32 characters. The first one seals; all of them open, so that a new one can "
+        "be put in front. Without it one is made and kept in the data folder.",
+    )
     DATABASE_URL: str = Field(
         "",
         description="`postgresql://user:password@host:port/name`. Without it: SQLite in the data "
@@ -101,7 +107,9 @@ class Environment(BaseSettings):
         "unknown (ptt 6).",
     )
     PANEL_CARRIER: Literal["simulator"] = Field(
-        "simulator", description="The carrier that takes messages."
+        "simulator",
+        description="The carrier that takes messages while staff have chosen none in the "
+        "administration.",
     )
     PANEL_SIMULATOR_URL: str = Field(
         "http://127.0.0.1:8001",
@@ -169,6 +177,13 @@ class Environment(BaseSettings):
         if key and len(key) < 50:
             raise ValueError("must have at least 50 characters, or be left out")
         return key
+
+    @field_validator("PANEL_ENCRYPTION_KEYS")
+    @classmethod
+    def _long_keys(cls, keys: list[str]) -> list[str]:
+        if any(len(key) < 32 for key in keys):
+            raise ValueError("must be keys of at least 32 characters, with commas between them")
+        return keys
 
     @field_validator("DATABASE_URL")
     @classmethod

@@ -23,6 +23,9 @@ ENVIRONMENT = environment.read()
 DATA_DIR = environment.data_folder((BASE_DIR / ENVIRONMENT.PANEL_DATA_DIR).resolve())
 
 SECRET_KEY = ENVIRONMENT.PANEL_SECRET_KEY or claims.kept_secret(DATA_DIR / "secret_key")
+ENCRYPTION_KEYS = ENVIRONMENT.PANEL_ENCRYPTION_KEYS or [
+    claims.kept_secret(DATA_DIR / "encryption_key")
+]
 DEBUG = False
 PANEL_URL = ENVIRONMENT.PANEL_URL
 OVER_TLS = PANEL_URL.startswith("https:")

@@ -159,11 +159,17 @@ class Supervisor:
         finally:
             self._may_interrupt = False
 
-    def watch(self) -> None:
-        """Keep the children running until somebody asks to stop."""
+    def watch(
+        self, look: Callable[[], None] = lambda: None, *, every: timedelta = LONGEST_WAIT
+    ) -> None:
+        """Keep the children running until somebody asks to stop; look at something now and then."""
+        look_at = 0.0
         while True:
             self._raise_if_stopped()
-            self._turn(LONGEST_WAIT)
+            if time.monotonic() >= look_at:
+                look()
+                look_at = time.monotonic() + every.total_seconds()
+            self._turn(min(every, LONGEST_WAIT))
 
     def say(self, text: str, *, name: str = "serve") -> None:
         """Show a line under the name of who says it."""

@@ -7,7 +7,7 @@ stored, then the carrier is spoken to, then what it answered is recorded, and th
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import bulk, carriers, recording, unresolved
+from sms_accounts import bulk, carrier_accounts, carriers, recording, unresolved
 from sms_accounts.carriers import Carrier
 from sms_accounts.handover import Errand, Window, may_be_on_air
 from sms_accounts.models import Attempt, Message, MessageEvent, State
@@ -49,8 +49,12 @@ def deliver_due(*, carrier_name: str = "", most: int | None = None) -> int:
     """Hand all messages that are due to a carrier, or the first `most`; return how many.
 
     One thread of a process does so at a time, with a window for many; whoever comes meanwhile
-    leaves word that there is something new. The carrier is that of the settings unless named.
+    leaves word that there is something new. The carrier is that of the settings unless named, or
+    unless staff chose one that has a process of its own.
     """
+    if not carrier_name and carrier_accounts.default_name():
+        _look_after_the_rest()
+        return 0
     carrier = carriers.get(carrier_name or settings.CARRIER)
     delivered = 0
     _rung.set()
@@ -62,9 +66,12 @@ def deliver_due(*, carrier_name: str = "", most: int | None = None) -> int:
     return delivered
 
 
-def deliver_all(carrier: Carrier, *, most: int | None = None) -> int:
+def deliver_all(
+    carrier: Carrier, *, most: int | None = None, goes_on: Callable[[], bool] = lambda: True
+) -> int:
     """Go on until nothing is due or under way.
 
+    While `goes_on` says no, nothing more is claimed, and what is under way comes to its end.
     A message that the carrier keeps waiting holds one place of the window, not the others. What
     comes back while something is stored is stored together after that.
     """
@@ -74,6 +81,8 @@ def deliver_all(carrier: Carrier, *, most: int | None = None) -> int:
     with Window(carrier, wake=_rung.set) as window:
         while True:
             room = window.room if most is None else min(window.room, most - claimed)
+            if not goes_on():
+                room = 0
             try:
                 if time.monotonic() >= look_at:
                     _look_after_the_rest()
@@ -207,6 +216,8 @@ class _Earlier:
 
     def __init__(self, carrier_name: str, messages: Sequence[Message]) -> None:
         self._carrier_name = carrier_name
+        carrier = carrier_accounts.get(carrier_name)
+        self._takes_long_texts = carrier.takes_long_texts
         attempts = list(Attempt.objects.filter(message__in=messages).order_by("id"))
         # A part whose answer never came may be on air: it is not handed over again either.
         self._away = {
@@ -214,11 +225,12 @@ class _Earlier:
             for attempt in attempts
             if attempt.outcome in (Outcome.TAKEN, Outcome.UNANSWERED, Outcome.REJECTED)
         }
+        self._split = {attempt.message_id for attempt in attempts if attempt.part > 1}
         self._refused = {
             attempt.message_id for attempt in attempts if attempt.outcome == Outcome.REJECTED
         }
         again = {Outcome.NOT_SENT}
-        if attempts and carriers.get(carrier_name).knows_references:
+        if carrier.knows_references:
             again.add(Outcome.NO_ANSWER)
         # To be made under the reference that they have: they never were made, or there was no
         # answer and the account's policy, staff or the carrier's promise decided so. In memory
@@ -232,6 +244,9 @@ class _Earlier:
     def still_to_make(self, message: Message, now: datetime) -> list[Attempt]:
         """Return the attempts for the parts still to hand over; the new ones are not stored yet."""
         found: list[Attempt] = []
+        if self._takes_long_texts and message.pk not in self._split:
+            # In memory only, for handing it over: the carrier splits it, and reports on the whole.
+            message.submission.parts = 1
         for part in range(1, message.submission.parts + 1):
             key = (message.pk, part)
             if key in self._away:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
@@ -127,13 +128,16 @@ def hand_over(carrier: carriers.Carrier, errand: Errand) -> Answer | None:
             fault=type(fault).__name__,
             at=timezone.now(),
         )
-    return _submit(carrier, submit, attempt)
+    return answer_of(attempt, partial(carrier.submit, submit))
 
 
 def _submit_of(errand: Errand, attempt: Attempt) -> carriers.Submit:
     message, submission = errand.message, errand.message.submission
     coding = _coding(submission.coding)
-    errand.texts = errand.texts or gsm.split(submission.text, coding=coding)
+    if not errand.texts:
+        texts = gsm.split(submission.text, coding=coding)
+        # Where the carrier makes the parts itself, it is given a single piece.
+        errand.texts = texts if len(texts) == submission.parts else [submission.text]
     return carriers.Submit(
         reference=attempt.reference,
         msisdn=message.msisdn,
@@ -151,9 +155,10 @@ def _coding(stored: str) -> gsm.Coding:
     return "ucs2" if stored == "ucs2" else "gsm7"
 
 
-def _submit(carrier: carriers.Carrier, submit: carriers.Submit, attempt: Attempt) -> Answer:
+def answer_of(attempt: Attempt, ask: Callable[[], str]) -> Answer:
+    """Return what a carrier says to a part: an id, or one of the failures of `Carrier.submit`."""
     try:
-        carrier_message_id = carrier.submit(submit)
+        carrier_message_id = ask()
     except carriers.Rejected as refused:
         return Answer(
             attempt=attempt,

@@ -1,6 +1,6 @@
 """Stores what carriers answered, for many messages at once, and what follows for each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from sms_accounts import bulk, reports, settling, unresolved
-from sms_accounts.handover import Answer, Errand, may_be_on_air
+from sms_accounts.handover import Answer, Errand, answer_of, may_be_on_air
 from sms_accounts.models import Attempt, Message, State
 
 log = structlog.get_logger(__name__)
@@ -192,6 +192,38 @@ def record_answers(
     settling.settle(message, at=at)
     if message.state == State.SUBMITTING and settling.without_answer(message):
         _leave_open(message, fault)
+
+
+def record_late_answer(reference: str, read: Callable[[], str]) -> None:
+    """Record the carrier's answer for a part, which nobody waited for any more.
+
+    `read` gives the carrier's id, or raises what `Carrier.submit` does.
+    """
+    attempt = Attempt.objects.filter(reference=reference).first()
+    if attempt is None:
+        log.warning("late_answer_unmatched")
+        return
+    answer = answer_of(attempt, read)
+    with transaction.atomic():
+        _record_late_answer(settling.locked(attempt.message_id), answer)
+
+
+def _record_late_answer(message: Message, answer: Answer) -> None:
+    is_later = answer.outcome == Outcome.TRY_LATER
+    if is_later and (message.state != State.SUBMITTING or message.claimed_until is not None):
+        # Somebody is at it, or what becomes of it is decided.
+        settling.note(message, "The carrier asked too late to try later", answer.at)
+        return
+    is_news = message.is_final and _without_word([answer])
+    _record_answer(answer)
+    if answer.carrier_message_id:
+        reports.match_early(message.carrier, {answer.carrier_message_id: answer.attempt})
+    if is_news:
+        settling.note(message, "The carrier's answer came too late", answer.at)
+    if is_later and message.tries < len(WAITS):
+        _put_back(message, answer)
+        return
+    settling.settle(message, at=answer.at)
 
 
 def _without_word(answers: Sequence[Answer]) -> bool:

@@ -3,20 +3,16 @@
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
 
 import structlog
 from django.db import OperationalError, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from sms_accounts import bulk, carriers, moves, settling
+from sms_accounts import bulk, carrier_accounts, carriers, matching, moves, settling
 from sms_accounts.models import FINAL, Attempt, DlrPost, DlrReport, User
 
 log = structlog.get_logger(__name__)
-
-# How old a report may be that is still looked at for an attempt stored since.
-LEFT_OVER = timedelta(days=3)
 
 # How often a report that cannot be applied is tried, until it is parked for staff to look at.
 MOST_FAULTS = 3
@@ -24,9 +20,6 @@ MOST_FAULTS = 3
 # How many posts are read with one commit, and how many messages are moved on with one.
 POSTS = 20
 AT_ONCE = 200
-
-# As the index of these ids has it; a database takes that index only where it is asked for.
-_HAS_ID = ~Q(carrier_message_id="")
 
 # A report, and the attempt that it speaks of.
 Pair = tuple[DlrReport, Attempt]
@@ -67,6 +60,15 @@ def store_post(carrier_name: str, body: bytes, content_type: str) -> DlrPost:
         body=body,
         content_type=content_type[:100],
         received_at=timezone.now(),
+    )
+
+
+def store_posts(carrier_name: str, bodies: Iterable[bytes], content_type: str) -> None:
+    """Keep several of what a carrier sent, in their order; all of them or none."""
+    now = timezone.now()
+    DlrPost.objects.bulk_create(
+        DlrPost(carrier=carrier_name, body=body, content_type=content_type[:100], received_at=now)
+        for body in bodies
     )
 
 
@@ -116,7 +118,7 @@ def _read_next_posts() -> tuple[int, list[DlrReport]] | None:
 def _understood(post: DlrPost) -> Sequence[carriers.Dlr]:
     """Return what a post reports; what keeps it from being understood stands in it then."""
     try:
-        return carriers.get(post.carrier).parse_dlrs(
+        return carrier_accounts.get(post.carrier).parse_dlrs(
             bytes(post.body), {"Content-Type": post.content_type}
         )
     except carriers.MalformedDlr as malformed:
@@ -178,7 +180,7 @@ def _store_reports(
 def _apply_all(reports: Sequence[DlrReport]) -> int:
     """Apply reports to their parts, in their order, where these are known; return how many were."""
     applied = 0
-    attempts = _attempts_of(reports)
+    attempts = matching.attempts_of(reports)
     for report in reports:
         if report.pk not in attempts:
             log.warning("dlr_unmatched", carrier=report.carrier, report=report.pk)
@@ -260,52 +262,7 @@ def _apply_left_over() -> int:
     Their reader was killed, or the report and the carrier's id were stored at the same moment
     and neither side saw the other.
     """
-    return _apply_all(list(_left_over()[:AT_ONCE]))
-
-
-def _left_over() -> QuerySet[DlrReport]:
-    attempts = Attempt.objects.filter(carrier=OuterRef("carrier"))
-    by_reference = attempts.filter(reference=OuterRef("reference"))
-    by_id = attempts.filter(_HAS_ID, carrier_message_id=OuterRef("carrier_message_id"))
-    return DlrReport.objects.filter(
-        Exists(by_reference) | Exists(by_id),
-        attempt=None,
-        faults__lt=MOST_FAULTS,
-        received_at__gte=timezone.now() - LEFT_OVER,
-    ).order_by("id")
-
-
-def _attempts_of(reports: Sequence[DlrReport]) -> dict[int, Attempt]:
-    """Return the attempts that reports speak of, by our reference or by the carrier's id."""
-    by_reference = {
-        (attempt.carrier, attempt.reference): attempt
-        for attempt in Attempt.objects.filter(
-            reference__in=[report.reference for report in reports if report.reference]
-        )
-    }
-    found = {
-        report.pk: attempt
-        for report in reports
-        if (attempt := by_reference.get((report.carrier, report.reference)))
-    }
-    others = [report for report in reports if report.pk not in found]
-    for carrier in {report.carrier for report in others}:
-        ids = [report.carrier_message_id for report in others if report.carrier == carrier]
-        # The latest last: carriers give their ids out again, in time.
-        by_id = {
-            attempt.carrier_message_id: attempt
-            for attempt in _attempts_by_id(carrier, ids).order_by("id")
-        }
-        found |= {
-            report.pk: by_id[report.carrier_message_id]
-            for report in others
-            if report.carrier == carrier and report.carrier_message_id in by_id
-        }
-    return found
-
-
-def _attempts_by_id(carrier: str, ids: Iterable[str]) -> QuerySet[Attempt]:
-    return Attempt.objects.filter(_HAS_ID, carrier=carrier, carrier_message_id__in=set(ids))
+    return _apply_all(list(matching.left_over().filter(faults__lt=MOST_FAULTS)[:AT_ONCE]))
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from sms_accounts import activity, carriers, settling
+from sms_accounts import activity, carrier_accounts, carriers, settling
 from sms_accounts.models import Account, Attempt, Message, State, User
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ def leave_open(message: Message, why: str, *, is_fault: bool = False) -> None:
 
 def _repeats_are_safe(message: Message) -> bool:
     try:
-        return carriers.get(message.carrier).repeats_are_safe
+        return carrier_accounts.get(message.carrier).repeats_are_safe
     except carriers.UnknownCarrier:
         return False
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import accounts, api_users, debits, ledger, limits, orders, submission
+from sms_accounts import accounts, api_users, debits, ledger, limits, orders, sealing, submission
 from sms_accounts.models import (
     Account,
     Alert,
@@ -16,6 +16,7 @@ from sms_accounts.models import (
     Membership,
     Message,
     Rate,
+    SmppCarrier,
     Submission,
     User,
 )
@@ -193,4 +194,24 @@ def make_callback(
         ptt=ptt,
         changed_at=changed_at or timezone.now(),
         due_at=timezone.now(),
+    )
+
+
+def make_smpp_carrier(
+    *,
+    name: str = "acme",
+    port: int = 2775,
+    password: str = "secret",
+    enabled: bool = True,
+    default: bool = False,
+) -> SmppCarrier:
+    """A carrier on this machine that staff have set up."""
+    return SmppCarrier.objects.create(
+        name=name,
+        is_enabled=enabled,
+        is_default=default,
+        host="127.0.0.1",
+        port=port,
+        system_id="panel",
+        password_sealed=sealing.seal(password),
     )

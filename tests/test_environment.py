@@ -27,6 +27,7 @@ def test_nothing_needs_to_be_set():
         ("PANEL_PROXIES", "two", "valid integer"),
         ("PANEL_PROXIES", "-1", "greater than or equal to 0"),
         ("PANEL_SECRET_KEY", "short", "at least 50 characters"),
+        ("PANEL_ENCRYPTION_KEYS", f"{'k' * 32},short", "at least 32 characters"),
         ("DATABASE_URL", "mysql://localhost/panel", "postgresql://"),
         ("DATABASE_URL", "postgresql://localhost", "postgresql://"),
         ("DATABASE_URL", "postgresql://localhost:port/panel", "postgresql://"),

@@ -7,7 +7,7 @@ import time_machine
 from django.db import OperationalError
 from django.utils import timezone
 
-from sms_accounts import carriers, delivery, recording, reports
+from sms_accounts import carriers, delivery, matching, recording, reports
 from sms_accounts.handover import Errand
 from sms_accounts.models import (
     Attempt,
@@ -249,7 +249,7 @@ class TestReport:
         post(dlr("expired", carrier_message_id="A1"))
         reports.record_dlrs()
         message = on_its_way()
-        with time_machine.travel(timezone.now() + reports.LEFT_OVER + timedelta(hours=1)):
+        with time_machine.travel(timezone.now() + matching.LEFT_OVER + timedelta(hours=1)):
             Attempt.objects.update(carrier_message_id="A1")
             assert reports.record_dlrs() == 0
 
@@ -331,7 +331,7 @@ class TestQueries:
         assert "dlr_posts_to_read" in plan_of(unread)
 
     def test_for_a_part_by_the_carriers_id_use_its_index(self):
-        by_id = reports._attempts_by_id("scripted", [f"A{number}" for number in range(100)])
+        by_id = matching.attempts_by_id("scripted", [f"A{number}" for number in range(100)])
 
         assert "attempts_by_carrier_id" in plan_of(by_id)
 
@@ -346,7 +346,7 @@ class TestQueries:
         assert "dlr_reports_unmatched" in plan_of(early)
 
     def test_for_what_was_left_over_look_for_its_parts_by_index(self):
-        assert "attempts_by_carrier_id" in plan_of(reports._left_over())
+        assert "attempts_by_carrier_id" in plan_of(matching.left_over())
 
 
 def _killed(*args):

@@ -5,6 +5,7 @@ from functools import lru_cache
 from django.conf import settings
 
 from sms_accounts.carriers.base import (
+    SHORT,
     Carrier,
     Dlr,
     DlrState,
@@ -16,9 +17,13 @@ from sms_accounts.carriers.base import (
 )
 from sms_accounts.carriers.simulator import Simulator
 from sms_accounts.carriers.smpp.carrier import Smpp
+from sms_accounts.carriers.smpp.options import Ids as SmppIds
+from sms_accounts.carriers.smpp.options import Joining as SmppJoining
+from sms_accounts.carriers.smpp.options import Kind as SmppKind
 from sms_accounts.carriers.smpp.options import Options as SmppOptions
 
 __all__ = [
+    "SHORT",
     "Carrier",
     "Dlr",
     "DlrState",
@@ -26,6 +31,9 @@ __all__ = [
     "OutcomeUnknown",
     "Rejected",
     "Smpp",
+    "SmppIds",
+    "SmppJoining",
+    "SmppKind",
     "SmppOptions",
     "Submit",
     "TryLater",

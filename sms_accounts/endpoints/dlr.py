@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from sms_accounts import carriers, reports
+from sms_accounts import carrier_accounts, carriers, reports
 from sms_accounts.tasks import dlr_bell
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 def dlr(request: HttpRequest, carrier_name: str) -> HttpResponse:
     """Answer 200 only once the report is stored; a carrier repeats what got anything else."""
     try:
-        carrier = carriers.get(carrier_name)
+        carrier = carrier_accounts.get(carrier_name)
     except carriers.UnknownCarrier:
         raise Http404(carrier_name) from None
     if not carrier.authorised(request.headers):

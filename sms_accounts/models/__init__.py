@@ -12,6 +12,7 @@ from sms_accounts.models.callback import (
     CallbackReplay,
     CallbackSecret,
 )
+from sms_accounts.models.carrier import SmppCarrier
 from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.opt_out import OptOut
@@ -53,6 +54,7 @@ __all__ = [
     "QuotaRenewal",
     "Rate",
     "Sender",
+    "SmppCarrier",
     "SpendingMark",
     "State",
     "Submission",

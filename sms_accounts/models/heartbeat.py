@@ -1,4 +1,4 @@
-"""Signs of life of the processes that work without being asked: workers and beat."""
+"""Signs of life of the processes that work without being asked: workers, beat, binds."""
 
 from django.db import models
 
@@ -9,6 +9,7 @@ class Heartbeat(models.Model):
     class Kind(models.TextChoices):
         WORKER = "worker"
         BEAT = "beat"
+        SMPP = "smpp"
 
     kind = models.CharField(max_length=6, choices=Kind.choices)
     name = models.CharField(max_length=255)

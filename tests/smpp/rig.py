@@ -8,7 +8,7 @@ from sms_accounts.carriers.smpp import statuses
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.link import Timing
 from sms_accounts.carriers.smpp.options import Options
-from sms_accounts.carriers.smpp.pacing import Pace
+from sms_accounts.carriers.smpp.pacing import Brakes, Pace
 from sms_accounts.carriers.smpp.session import Session
 from tests.carrier_contract import Numbers
 from tests.simulator_rig import wait_until
@@ -21,6 +21,11 @@ FAST = Timing(
     patience=timedelta(milliseconds=300),
     unbind_within=timedelta(milliseconds=300),
     tick=timedelta(milliseconds=10),
+)
+SOFT = Brakes(
+    first_pause=timedelta(milliseconds=5),
+    longest_pause=timedelta(milliseconds=5),
+    longest_space=timedelta(milliseconds=2),
 )
 SOON = timedelta(milliseconds=300)
 
@@ -62,8 +67,8 @@ class Box:
         self.told.append(told)
 
 
-def fast_session(options, box, *, timing=FAST):
-    pace = Pace(options.rate, first_pause=timedelta(milliseconds=5))
+def fast_session(options, box, *, timing=FAST, brakes=SOFT):
+    pace = Pace(options.rate, brakes)
     session = Session(options, box, timing=timing, pace=pace)
     session.start()
     return session

@@ -180,6 +180,10 @@ class Smsc:
         )
         return Pdu(Command.DELIVER_SM, 0, next(self._sequences), message.encode())
 
+    def send_from_phone(self, text):
+        message = ShortMessage(source=Address(text="33639980004"), octets=text.encode())
+        self.receipts.append(Pdu(Command.DELIVER_SM, 0, next(self._sequences), message.encode()))
+
     def deliver(self, pdu, *, within=0.3):
         """Send a deliver_sm to whoever receives; return whether it was answered with OK."""
         for connection in list(self.connections):
@@ -270,12 +274,17 @@ class Conduct:
 
     def answer_late(self, connection, pdu, heard):
         self.smsc.take_it(heard)
-        threading.Timer(self.smsc.late, self.smsc.answer, (connection, pdu, heard)).start()
+        self._late(connection, pdu, heard)
+
+    def _late(self, connection, pdu, heard, *, status=0):
+        given = (connection, pdu, heard)
+        threading.Timer(self.smsc.late, self.smsc.answer, given, {"status": status}).start()
+
+    def throttle_late(self, connection, pdu, heard):
+        self._late(connection, pdu, heard, status=THROTTLED)
 
     def refuse_late(self, connection, pdu, heard):
-        threading.Timer(
-            self.smsc.late, self.smsc.answer, (connection, pdu, heard), {"status": NO_RECEIVER}
-        ).start()
+        self._late(connection, pdu, heard, status=NO_RECEIVER)
 
     def answer_twice(self, connection, pdu, heard):
         self.take(connection, pdu, heard)
@@ -346,7 +355,6 @@ class Conduct:
     def unbind_then_answer(self, connection, pdu, heard):
         connection.send(Pdu(Command.UNBIND, 0, 1))
         self.take(connection, pdu, heard)
-        connection.close()
 
     def answer_on_the_next_bind(self, connection, pdu, heard):
         self.smsc.take_it(heard)

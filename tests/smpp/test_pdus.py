@@ -153,10 +153,21 @@ class TestSplitter:
 class TestMessageId:
     @pytest.mark.parametrize(
         ("body", "expected"),
-        [(b"12ab\0", "12ab"), (b"12ab", "12ab"), (b"\0", ""), (b"", ""), (b"1\0\x04\x24", "1")],
+        [
+            (b"12ab\0", "12ab"),
+            (b"12ab", "12ab"),
+            (b"\0", ""),
+            (b"", ""),
+            (b"1\0\x00\x1d\x00\x02ok", "1"),
+        ],
     )
     def test_is_found_with_and_without_its_end(self, body, expected):
         assert pdus.message_id(body) == expected
+
+    @pytest.mark.parametrize("body", [b"12\0\0\0\x19\x80", b"\x80\0\0\x04", b"1" * 65])
+    def test_is_not_made_of_the_pdu_that_follows(self, body):
+        with pytest.raises(MalformedPdu):
+            pdus.message_id(body)
 
 
 class TestRelativeTime:

@@ -14,7 +14,7 @@ from sms_accounts.carriers.smpp.pdus import Address, Command
 from tests.carrier_contract import CarrierContract, make
 from tests.simulator_rig import make_submit, unused_port, wait_until
 from tests.smpp.certificates import certificate_for
-from tests.smpp.rig import FAST, Box, SmppRig, fast_session, options_for
+from tests.smpp.rig import FAST, SOFT, Box, SmppRig, fast_session, options_for
 from tests.smpp.smsc import Smsc
 
 MSISDN = "33639980004"
@@ -32,11 +32,11 @@ class TestSmpp(CarrierContract):
 
 
 @contextmanager
-def bound(smsc, *, timing=FAST, **given):
+def bound(smsc, *, timing=FAST, brakes=SOFT, **given):
     """A carrier bound to an SMSC, its session and its box."""
     box = Box()
     options = options_for(smsc.port, **given)
-    session = fast_session(options, box, timing=timing)
+    session = fast_session(options, box, timing=timing, brakes=brakes)
     try:
         assert session.wait_until_bound(within=timedelta(seconds=5)), session.problem
         yield Smpp(options, session), session, box
@@ -165,7 +165,8 @@ class TestPace:
     def test_slows_down_once_for_all_that_are_throttled_together(self):
         smsc = Smsc()
         smsc.script = lambda heard: "throttle_ten_together" if len(smsc.heard) <= 10 else "take"
-        with bound(smsc, window=20) as (carrier, _session, _box):
+        brakes = replace(SOFT, longest_space=timedelta(seconds=1))
+        with bound(smsc, window=20, brakes=brakes) as (carrier, _session, _box):
             first = submit_all(carrier, 10)
             assert all(isinstance(each, TryLater) for each in first)
             began = time.monotonic()

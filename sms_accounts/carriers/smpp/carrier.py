@@ -13,6 +13,10 @@ _RECEIPT, _INTERMEDIATE = 0x01, 0x10
 
 _UNWRITABLE = 20
 
+# Threads that wait for answers; and for how long ahead a carrier with a rate gets messages.
+_MOST_THREADS = 128
+_SECONDS_AHEAD = 4
+
 
 class Smpp:
     """The carrier of these options. Without a session it understands, and hands nothing over."""
@@ -24,6 +28,7 @@ class Smpp:
     def __init__(self, options: Options, session: Session | None = None) -> None:
         self.name = options.name
         self.takes_long_texts = options.joining == "payload"
+        self.window = _window(options)
         self._options = options
         self._session = session
 
@@ -74,6 +79,15 @@ class Smpp:
             octets=written.octets,
             parameters=parameters,
         )
+
+
+def _window(options: Options) -> int:
+    """Return how many messages are claimed at once: to fill the windows, and to be sent soon.
+
+    Each that is claimed waits for its turn, and is held as unanswered if we die meanwhile.
+    """
+    fills = min(options.window * options.binds, _MOST_THREADS)
+    return fills if options.rate is None else min(fills, max(options.rate * _SECONDS_AHEAD, 1))
 
 
 def _sender(sender: str, options: Options) -> Address:

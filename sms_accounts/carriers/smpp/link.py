@@ -34,9 +34,10 @@ class Timing:
     longest_wait: timedelta = timedelta(seconds=60)
     # A bind that held so long was a good one: the next wait is the shortest again.
     steady_after: timedelta = timedelta(seconds=30)
-    # What answers may take at the end, before the connection is closed.
-    patience: timedelta = timedelta(seconds=3)
-    unbind_within: timedelta = timedelta(seconds=1)
+    # What answers may take at the end, before the connection is closed: together with the unbind
+    # less than `serve` gives a process to end.
+    patience: timedelta = timedelta(seconds=2)
+    unbind_within: timedelta = timedelta(milliseconds=500)
     # How often a link that hears nothing looks up.
     tick: timedelta = timedelta(milliseconds=250)
 
@@ -229,6 +230,9 @@ class Link:
 
     def _take(self, pdu: Pdu) -> None:
         if pdu.is_response:
+            if pdu.answers(Command.SUBMIT_SM) and pdu.status == statuses.OK:
+                # Whoever waits is not told an id that is none: this connection cannot be read.
+                pdus.message_id(pdu.body)
             if reference := self._requests.answered(pdu):
                 self._owner.late(reference, pdu)
         elif pdu.command == Command.ENQUIRE_LINK:

@@ -228,9 +228,14 @@ def short_message(body: bytes) -> ShortMessage:
 def message_id(body: bytes) -> str:
     """Return the id in the body of a submit_sm_resp, or nothing where there is none.
 
-    An SMSC may leave the whole body out, or the octet that ends the id.
+    An SMSC may leave the whole body out, or the octet that ends the id. Raises MalformedPdu where
+    it cannot be one, as when the rest of a PDU was lost and the next was taken for it.
     """
-    return body.partition(b"\0")[0][:64].decode("latin-1")
+    octets, _end, rest = body.partition(b"\0")
+    if len(octets) > 64 or not all(0x20 <= octet < 0x7F for octet in octets):
+        raise MalformedPdu("an answer with an id that cannot be one")
+    _Reader(rest).parameters()
+    return octets.decode("ascii")
 
 
 def system_id(body: bytes) -> str:

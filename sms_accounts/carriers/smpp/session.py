@@ -75,6 +75,11 @@ class Session:
         return any(link.takes_submits for link in self._links)
 
     @property
+    def is_ready(self) -> bool:
+        """Tell whether messages can be handed over, and would not have to wait for long."""
+        return self.is_bound and not self.pace.is_paused
+
+    @property
     def is_whole(self) -> bool:
         """Tell whether every bind is there."""
         return all(link.is_bound for link in self._links)

@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,17 @@ from panel.children import Place
 from panel.supervisor import Supervisor
 from sms_accounts import demo, http2sms
 from sms_accounts.demo import Demo
+from sms_accounts.models import SmppCarrier
+
+# How soon a carrier that staff switch on has its process.
+BETWEEN_LOOKS = timedelta(seconds=5)
 
 
 class Command(BaseCommand):
     help = (
-        "Run the panel with all it needs: database, broker, workers, a simulated carrier and the "
-        "web server. Ctrl-C stops it; data and queued work are there at the next start."
+        "Run the panel with all it needs: database, broker, workers, a simulated carrier, the "
+        "binds to SMPP carriers and the web server. Ctrl-C stops it; data and queued work are "
+        "there at the next start."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -102,7 +108,32 @@ def _serve(place: Place, *, with_demo: bool) -> None:
         for worker in children.workers(place):
             supervisor.start(worker)
         supervisor.show(_banner(children.environment(place)["PANEL_URL"], made))
-        supervisor.watch()
+        supervisor.watch(_Binds(supervisor, place).start_new, every=BETWEEN_LOOKS)
+
+
+class _Binds:
+    """A process for each SMPP carrier that staff switch on; it follows the rest by itself."""
+
+    def __init__(self, supervisor: Supervisor, place: Place) -> None:
+        self._supervisor = supervisor
+        self._place = place
+        self._started: set[str] = set()
+
+    def start_new(self) -> None:
+        for name in self._supervisor.call(_enabled_carriers):
+            if name not in self._started:
+                self._started.add(name)
+                self._supervisor.start(children.smpp(self._place, name))
+
+
+def _enabled_carriers() -> list[str]:
+    try:
+        return list(SmppCarrier.objects.filter(is_enabled=True).values_list("name", flat=True))
+    except DatabaseError:
+        # It is away, and so is everything that a bind would need; the next look finds them.
+        return []
+    finally:
+        _leave_database()
 
 
 def _require_broker() -> None:
@@ -132,10 +163,14 @@ def _prepare_database(*, with_demo: bool) -> Demo | None:
         call_command("migrate", interactive=False, verbosity=0)
         return demo.ensure() if with_demo else None
     finally:
-        # This process watches from now on, and needs neither connections nor their threads.
-        connections.close_all()
-        if connection.vendor == "postgresql":
-            connection.close_pool()  # type: ignore[attr-defined]  # of that backend alone
+        _leave_database()
+
+
+def _leave_database() -> None:
+    # This process watches, and needs neither connections nor their threads meanwhile.
+    connections.close_all()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]  # of that backend alone
 
 
 def _banner(url: str, made: Demo | None) -> str:
