@@ -16,6 +16,7 @@ from sms_accounts.admin import (  # noqa: F401  # each registers its pages
     opt_outs,
     people,
     routing,
+    smpp_carriers,
     statement,
 )
 

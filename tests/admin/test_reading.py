@@ -28,6 +28,7 @@ from sms_accounts.models import (
     OptOut,
     Rate,
     Sender,
+    SmppCarrier,
     State,
     Submission,
     User,
@@ -48,7 +49,7 @@ READ_ONLY = (
     Callback,
     DlrPost,
 )
-WRITABLE = (Account, User, Sender, Rate, OptOut)
+WRITABLE = (Account, User, Sender, Rate, OptOut, SmppCarrier)
 PAGES: tuple[type[Model], ...] = (*READ_ONLY, *WRITABLE)
 
 
