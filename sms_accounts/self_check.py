@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrOrPromise
 
 from sms_accounts import books, heartbeats
-from sms_accounts.models import Heartbeat, LedgerEntry
+from sms_accounts.models import Heartbeat, LedgerEntry, SmppCarrier
 from sms_accounts.outboxes import OUTBOXES, Outbox
 
 # Nobody counts further, and no question to the database or to a server may take longer.
@@ -117,6 +117,7 @@ def _looks() -> Iterator[_Look]:
         label = _("Workers for the queue %(queue)s") % {"queue": queue}
         yield _Look(name=f"workers_{queue}", label=label, see=lambda q=queue: _workers(q))  # type: ignore[misc]
     yield _Look(name="beat", label=_("Beat"), see=_beat)
+    yield _Look(name="binds", label=_("SMPP binds"), see=_binds)
     yield _Look(name="clock", label=_("Clocks"), see=_clock)
 
 
@@ -280,6 +281,28 @@ def _beat() -> _Seen:
         figure = _("%(name)s has been silent for %(age)s") % words
         return _Seen(Level.FAIL, figure, advice)
     return _Seen(Level.OK, _("%(name)s, heard %(age)s ago") % words)
+
+
+def _binds() -> _Seen:
+    alive = {
+        each.name.rpartition("@")[0]
+        for each, silence in _heard(Heartbeat.Kind.SMPP)
+        if silence <= heartbeats.SILENT_AFTER
+    }
+    figures, level = [], Level.OK
+    for row in SmppCarrier.objects.filter(is_enabled=True).order_by("name"):
+        words = {"name": row.name, "told": row.bind_told or "–"}
+        if row.name in alive and row.is_bound:
+            figures.append(_("%(name)s is bound") % words)
+            continue
+        figures.append(
+            _("%(name)s is not bound: %(told)s") % words
+            if row.name in alive
+            else _("%(name)s has no process") % words
+        )
+        level = max(level, Level.FAIL if row.is_default else Level.WARN)
+    advice = _("See 'Bind now' at the carrier; without a process, run 'manage.py smpp NAME'.")
+    return _Seen(level, "; ".join(figures) or _("none"), advice)
 
 
 def _database_clock() -> datetime:

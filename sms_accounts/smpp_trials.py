@@ -71,7 +71,7 @@ class _Inbox:
         self._trial.steps.append(_("The answer came too late."))
 
     def changed(self, *, is_bound: bool, told: str) -> None:
-        self._trial.steps.append(told[:1].upper() + told[1:])
+        self._trial.steps.append(f"{told[:1].upper()}{told[1:]}.")
 
 
 def bind_now(row: SmppCarrier) -> Trial:

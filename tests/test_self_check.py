@@ -21,12 +21,19 @@ from sms_accounts.models import (
     LedgerEntry,
     Message,
     Notification,
+    SmppCarrier,
     State,
     Wallet,
 )
 from sms_accounts.outboxes import OUTBOXES
 from sms_accounts.self_check import Level
-from tests.factories import make_account, make_alert, make_api_user, make_message
+from tests.factories import (
+    make_account,
+    make_alert,
+    make_api_user,
+    make_message,
+    make_smpp_carrier,
+)
 from tests.heartbeats import hear, hear_all
 from tests.plans import plan_of
 from tests.simulator_rig import unused_port
@@ -65,8 +72,33 @@ def test_of_an_installation_at_work_is_well(alive):
     checks = self_check.run()
 
     assert [check for check in checks if check.level != Level.OK] == []
-    assert len({check.name for check in checks}) == len(checks) == 16
+    assert len({check.name for check in checks}) == len(checks) == 17
     assert all(check.figure and not check.advice for check in checks)
+
+
+class TestBinds:
+    def test_are_none_of_the_business_of_an_installation_without_carriers(self, alive):
+        make_smpp_carrier(enabled=False)
+
+        assert (seen("binds").level, seen("binds").figure) == (Level.OK, "none")
+
+    @pytest.mark.parametrize(
+        ("is_heard", "is_bound", "default", "level", "figure"),
+        [
+            (True, True, True, Level.OK, "acme is bound"),
+            (True, False, False, Level.WARN, "acme is not bound: no answer"),
+            (True, False, True, Level.FAIL, "acme is not bound: no answer"),
+            # Whoever was killed while it was bound can no longer say otherwise.
+            (False, True, True, Level.FAIL, "acme has no process"),
+        ],
+    )
+    def test_are_missed(self, alive, is_heard, is_bound, default, level, figure):
+        make_smpp_carrier(default=default)
+        SmppCarrier.objects.update(is_bound=is_bound, bind_told="no answer")
+        ago = timedelta(0) if is_heard else timedelta(minutes=5)
+        hear(Heartbeat.Kind.SMPP, "acme@a", ago=ago)
+
+        assert (seen("binds").level, seen("binds").figure) == (level, figure)
 
 
 class TestBooks:

@@ -23,7 +23,7 @@ class SmppCarrierForm(forms.ModelForm[SmppCarrier]):
     """Everything of a carrier; its password is typed in, and never shown again."""
 
     password = forms.CharField(
-        label=gettext_lazy("password"),
+        label=gettext_lazy("Password"),
         max_length=32,
         required=False,
         strip=False,

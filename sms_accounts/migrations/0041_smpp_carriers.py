@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                                 "^[ -~]*\\Z", "Letters, digits and signs without accents."
                             )
                         ],
-                        verbose_name="system_id",
+                        verbose_name="system ID",
                     ),
                 ),
                 ("password_sealed", models.TextField(blank=True, editable=False)),
@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
                                 "^[ -~]*\\Z", "Letters, digits and signs without accents."
                             )
                         ],
-                        verbose_name="system_type",
+                        verbose_name="system type",
                     ),
                 ),
                 (
@@ -198,7 +198,7 @@ class Migration(migrations.Migration):
                                 "^[ -~]*\\Z", "Letters, digits and signs without accents."
                             )
                         ],
-                        verbose_name="service_type",
+                        verbose_name="service type",
                     ),
                 ),
                 (

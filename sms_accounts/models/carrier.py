@@ -101,10 +101,10 @@ class SmppCarrier(models.Model):
             "its own making."
         ),
     )
-    system_id = models.CharField(_("system_id"), max_length=15, validators=[_ASCII])
+    system_id = models.CharField(_("system ID"), max_length=15, validators=[_ASCII])
     password_sealed = models.TextField(blank=True, editable=False)
     system_type = models.CharField(
-        _("system_type"),
+        _("system type"),
         max_length=12,
         blank=True,
         validators=[_ASCII],
@@ -147,7 +147,7 @@ class SmppCarrier(models.Model):
     )
 
     service_type = models.CharField(
-        _("service_type"), max_length=5, blank=True, validators=[_ASCII]
+        _("service type"), max_length=5, blank=True, validators=[_ASCII]
     )
     alphanumeric_ton = models.PositiveSmallIntegerField(
         _("TON of a name"), choices=Ton.choices, default=Ton.ALPHANUMERIC

@@ -129,7 +129,7 @@ class TestTrials:
         check_page(before.content.decode())
         check_page(after.content.decode())
         assert smsc.binds == [9]
-        assert "It works Bound as transceiver to SMSC Unbound." in _words(after)
+        assert "It works Bound as transceiver to SMSC. Unbound." in _words(after)
 
     @pytest.mark.parametrize(
         ("password", "told"),

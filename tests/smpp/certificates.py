@@ -14,6 +14,17 @@ from django.utils import timezone
 
 def certificate_for(host):
     """Return a certificate in PEM that is its own authority, and a server's context with it."""
+    certificate, both = pem_for(host)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "both.pem"
+        file.write_bytes(both)
+        context.load_cert_chain(file)
+    return certificate, context
+
+
+def pem_for(host):
+    """Return a certificate in PEM, and the same with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = timezone.now()
@@ -35,9 +46,4 @@ def certificate_for(host):
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "both.pem"
-        file.write_bytes(private + pem)
-        context.load_cert_chain(file)
-    return pem.decode(), context
+    return pem.decode(), private + pem

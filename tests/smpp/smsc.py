@@ -180,6 +180,33 @@ class Smsc:
         )
         return Pdu(Command.DELIVER_SM, 0, next(self._sequences), message.encode())
 
+    def report_at_once(self, ids_and_msisdns, *, window=200, within=600):
+        """Send a receipt for each id, many before the first is answered; return how many were."""
+        connection = next(each for each in self.connections if each.role)
+        room = threading.Semaphore(window)
+        answered = 0
+
+        class Slot(threading.Event):
+            def set(self):
+                nonlocal answered
+                answered += 1
+                super().set()
+                room.release()
+
+        slots = []
+        for carrier_id, msisdn in ids_and_msisdns:
+            text = f"id:{carrier_id} sub:001 dlvrd:001 stat:DELIVRD err:000 text:"
+            message = ShortMessage(source=Address(text=msisdn), esm_class=4, octets=text.encode())
+            pdu = Pdu(Command.DELIVER_SM, 0, next(self._sequences), message.encode())
+            room.acquire()
+            slots.append(Slot())
+            self._awaited[pdu.sequence] = slots[-1]
+            connection.send(pdu)
+        ends_at = time.monotonic() + within
+        for slot in slots:
+            slot.wait(max(ends_at - time.monotonic(), 0))
+        return answered
+
     def send_from_phone(self, text):
         message = ShortMessage(source=Address(text="33639980004"), octets=text.encode())
         self.receipts.append(Pdu(Command.DELIVER_SM, 0, next(self._sequences), message.encode()))
