@@ -4,7 +4,7 @@ import pytest
 
 from sms_accounts import reports, submission
 from sms_accounts.carriers.smpp import receipts
-from sms_accounts.models import Attempt, Message, State
+from sms_accounts.models import Attempt, DlrReport, Message, State
 from tests.factories import make_account, make_api_user, make_order
 from tests.sizes import in_full
 from tests.smpp.panel import panel_at
@@ -137,7 +137,7 @@ def test_a_request_to_try_later_that_comes_late_queues_the_message_again():
     with panel_at(smsc) as panel:
         panel.deliver_all()
         panel.work_until(
-            lambda: Message.objects.filter(state=State.QUEUED).exists(), reason="not queued"
+            lambda: Message.objects.filter(tries=1).exists(), reason="not queued again"
         )
         panel.deliver_all()
 
@@ -191,3 +191,8 @@ class TestReceipts:
             reports.record_dlrs()
 
         assert Message.objects.get().state == State.DELIVERED
+        assert DlrReport.objects.count() >= 2
+        assert set(DlrReport.objects.values_list("code", flat=True)) == {
+            "ACCEPTD err:000",
+            "DELIVRD err:000",
+        }

@@ -143,6 +143,16 @@ class TestBind:
         smsc.stop()
 
 
+class TestAnswers:
+    def test_that_run_into_each_other_end_the_bind_and_leave_the_outcome_open(self):
+        smsc = Smsc(lambda heard: "half")
+        with bound(smsc, answer_within=timedelta(seconds=5)) as (carrier, _session, box):
+            ends = submit_all(carrier, 2)
+
+        assert [type(end) for end in ends] == [OutcomeUnknown, OutcomeUnknown]
+        assert any("sent what is no SMPP" in told for told in box.told)
+
+
 class TestWindow:
     def test_is_never_wider_than_was_agreed(self):
         smsc = Smsc(lambda heard: "answer_late")
