@@ -90,6 +90,12 @@ class TestChildren:
 
         assert sum(ranks.values(), timedelta()) <= timedelta(seconds=10)
 
+    def test_bind_to_one_carrier_each_by_its_name(self, place):
+        child = children.smpp(place, "acme")
+
+        assert child.command[-2:] == ("smpp", "acme")
+        assert (child.name, child.stop_rank) == ("smpp acme", children.STOPS["worker"][0])
+
     def test_serve_every_queue_that_tasks_are_put_in(self, place, settings):
         served = set()
         for child in children.workers(place):

@@ -224,6 +224,25 @@ class TestRestart:
         assert "could not be started" in running.line_with("in 1 s")
 
 
+class TestWatch:
+    def test_looks_at_something_now_and_then_and_takes_new_children(self, supervise):
+        running = supervise(
+            """
+            names = iter(["first", "second"])
+
+            def look():
+                if (name := next(names, None)):
+                    supervisor.start(child(name, "import time; print('hello'); time.sleep(60)"))
+
+            with supervisor:
+                supervisor.watch(look, every=timedelta(milliseconds=20))
+            """
+        )
+
+        assert "hello" in running.line_with("first")
+        assert "hello" in running.line_with("second")
+
+
 class TestStop:
     THREE = f"""
         with supervisor:

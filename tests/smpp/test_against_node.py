@@ -60,7 +60,7 @@ def smsc():
 @contextmanager
 def bound(smsc, **given):
     box = Box()
-    options = options_for(smsc.port, **{"answer_within": timedelta(seconds=5), **given})
+    options = options_for(smsc.port, **given)
     session = fast_session(options, box)
     try:
         assert session.wait_until_bound(within=timedelta(seconds=5)), session.problem

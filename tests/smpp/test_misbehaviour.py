@@ -8,6 +8,7 @@ from sms_accounts.models import Attempt, DlrReport, Message, State
 from tests.factories import make_account, make_api_user, make_order
 from tests.sizes import in_full
 from tests.smpp.panel import panel_at
+from tests.smpp.rig import AMPLE, BRIEF
 from tests.smpp.smsc import Smsc
 from tests.traces import refunds
 
@@ -47,6 +48,9 @@ def agree(message, smsc):
     return message.state
 
 
+# Those that say nothing, or nothing that can be understood, and leave the connection as it is.
+SILENT = {"take_silently", "answer_to_another", "half", "garbage"}
+
 ENROUTE, REJECTED, OPEN = {State.ENROUTE}, {State.REJECTED}, {State.SUBMITTING}
 
 # What the SMSC does to every message, and in which states they may be at the end.
@@ -75,7 +79,7 @@ def test_states_agree_with_the_log_of_the_carrier(conduct):
     messages = make_messages()
     smsc = Smsc(lambda heard: conduct)
 
-    with panel_at(smsc) as panel:
+    with panel_at(smsc, answer_within=BRIEF if conduct in SILENT else AMPLE) as panel:
         panel.deliver_all()
 
     assert {agree(message, smsc) for message in messages} <= CONDUCTS[conduct]
@@ -105,7 +109,7 @@ def test_an_answer_that_comes_late_still_counts(conduct, state):
     smsc = Smsc(lambda heard: conduct)
     smsc.late = 0.4
 
-    with panel_at(smsc) as panel:
+    with panel_at(smsc, answer_within=BRIEF) as panel:
         panel.deliver_all()
         panel.work_until(
             lambda: not Message.objects.exclude(state=state).exists(), reason="not resolved"
@@ -134,7 +138,7 @@ def test_a_request_to_try_later_that_comes_late_queues_the_message_again():
     smsc.script = lambda heard: "throttle_late" if len(smsc.heard) == 1 else "take"
     smsc.late = 0.4
 
-    with panel_at(smsc) as panel:
+    with panel_at(smsc, answer_within=BRIEF) as panel:
         panel.deliver_all()
         panel.work_until(
             lambda: Message.objects.filter(tries=1).exists(), reason="not queued again"
@@ -149,7 +153,7 @@ class TestReceipts:
         messages = make_messages()
         smsc = Smsc(lambda heard: "take_silently_and_report")
 
-        with panel_at(smsc) as panel:
+        with panel_at(smsc, answer_within=BRIEF) as panel:
             panel.deliver_all()
             panel.work_until(lambda: not smsc.receipts, reason="receipts not taken")
             reports.record_dlrs()
@@ -160,7 +164,7 @@ class TestReceipts:
     def test_that_share_a_reference_are_left_to_their_ids(self):
         messages = make_messages(2)
         smsc = Smsc(lambda heard: "take_silently")
-        with panel_at(smsc) as panel:
+        with panel_at(smsc, answer_within=BRIEF) as panel:
             panel.deliver_all()
             for number, attempt in enumerate(Attempt.objects.all()):
                 Attempt.objects.filter(pk=attempt.pk).update(reference=f"beef{number}")

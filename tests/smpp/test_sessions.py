@@ -93,7 +93,7 @@ class TestBind:
         smsc.answers_enquiries = False
         quick = {
             "enquire_every": timedelta(milliseconds=50),
-            "answer_within": timedelta(milliseconds=50),
+            "answer_within": timedelta(milliseconds=500),
         }
         with bound(smsc, **quick) as (_carrier, _session, box):
             wait_until(lambda: len(smsc.binds) > 1, reason="no second bind")
@@ -146,7 +146,7 @@ class TestBind:
 class TestAnswers:
     def test_that_run_into_each_other_end_the_bind_and_leave_the_outcome_open(self):
         smsc = Smsc(lambda heard: "half")
-        with bound(smsc, answer_within=timedelta(seconds=5)) as (carrier, _session, box):
+        with bound(smsc) as (carrier, _session, box):
             ends = submit_all(carrier, 2)
 
         assert [type(end) for end in ends] == [OutcomeUnknown, OutcomeUnknown]
@@ -205,8 +205,7 @@ class TestStop:
 
     def test_waits_no_longer_than_its_patience(self):
         smsc = Smsc(lambda heard: "take_silently")
-        long = {"answer_within": timedelta(seconds=30)}
-        with bound(smsc, **long) as (carrier, session, _box), ThreadPoolExecutor(1) as pool:
+        with bound(smsc) as (carrier, session, _box), ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(carrier.submit, make(MSISDN))
             wait_until(lambda: smsc.heard, reason="not submitted")
             began = time.monotonic()
