@@ -153,12 +153,15 @@ class Process:
         self._on_stored = on_stored
         self._on_delivered = on_delivered
         self._stopping = threading.Event()
+        # Of the binds that there are now.
+        self._unbinding = threading.Event()
         self._beats_at = 0.0
         self._said = ""
 
     def stop(self) -> None:
         """End soon, from a signal's handler: after the answers under way, and an unbind."""
         self._stopping.set()
+        self._unbinding.set()
 
     def run(self) -> None:
         """Bind while staff want it, until somebody stops it."""
@@ -205,7 +208,8 @@ class Process:
         """Hold the binds of these options until others are wanted."""
         self._said = ""
         desk = Desk(Smpp(options), on_stored=self._on_stored)
-        session = Session(options, desk)
+        self._unbinding = threading.Event()
+        session = Session(options, desk, stopping=self._unbinding)
         clerk = threading.Thread(target=desk.work, name="desk")
         clerk.start()
         session.start()

@@ -7,7 +7,6 @@ import pytest
 from django.db import connection
 
 from sms_accounts import sealing, smpp_trials
-from sms_accounts.carriers.smpp.link import Timing
 from sms_accounts.models import DlrPost, SmppCarrier
 from tests.admin.rows import make_clerk, text_of, url
 from tests.factories import make_smpp_carrier
@@ -30,7 +29,6 @@ def smsc():
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(smpp_trials, "RECEIPT_WITHIN", timedelta(milliseconds=200))
-    monkeypatch.setattr(Timing, "tick", timedelta(milliseconds=10))
 
 
 def form_of(browser, page):

@@ -1,6 +1,7 @@
 """The process of a carrier, with an SMSC: what is due goes out, what comes in is kept."""
 
 import threading
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from panel.children import STOPS
 from sms_accounts import carrier_accounts, delivery, reports, smpp_process
 from sms_accounts.carriers import UnknownCarrier
 from sms_accounts.carriers.smpp.carrier import Smpp
@@ -108,6 +110,21 @@ class TestProcess:
             wait_until(lambda: Command.BIND_RECEIVER in smsc.binds, reason="not bound anew")
             SmppCarrier.objects.update(is_enabled=False)
             wait_until(lambda: not is_bound(), reason="still bound")
+
+    def test_waits_for_a_silent_carrier_no_longer_than_serve_does_for_it(self, smsc):
+        make_smpp_carrier(port=smsc.port, default=True)
+        SmppCarrier.objects.update(answer_seconds=25)
+        smsc.script = lambda heard: "take_silently"
+        message = make_message()
+
+        with running():
+            wait_until(lambda: smsc.heard, reason="not submitted")
+            began = time.monotonic()
+
+        assert time.monotonic() - began < STOPS["smpp"][1].total_seconds()
+        message.refresh_from_db()
+        assert message.state == State.SUBMITTING
+        assert message.claimed_until is None
 
     def test_says_so_where_the_password_cannot_be_read(self, smsc):
         make_smpp_carrier(port=smsc.port)

@@ -67,7 +67,14 @@ class Link:
     """A bind in one role, with a thread of its own that reads and reconnects."""
 
     def __init__(
-        self, options: Options, role: Role, *, requests: Requests, owner: Owner, timing: Timing
+        self,
+        options: Options,
+        role: Role,
+        *,
+        requests: Requests,
+        owner: Owner,
+        timing: Timing,
+        stopping: threading.Event,
     ) -> None:
         self.role: Role = role
         self.problem = ""
@@ -77,7 +84,8 @@ class Link:
         self._owner = owner
         self._timing = timing
         self._wire: Wire | None = None
-        self._stopping = threading.Event()
+        # Once it is set the link takes no more, waits for what was asked, unbinds and closes.
+        self._stopping = stopping
         self._failures = 0
         self._heard_at = 0.0
         self._enquired_at: float | None = None
@@ -93,11 +101,8 @@ class Link:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Take no more, wait for what was asked, unbind and close; `join` waits for that."""
-        self._stopping.set()
-
     def join(self) -> None:
+        """Wait for its end, which comes after `stopping` is set."""
         self._thread.join()
 
     def write(self, pdu: Pdu) -> None:

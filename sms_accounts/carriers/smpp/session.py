@@ -39,19 +39,28 @@ class Session:
         options: Options,
         inbox: Inbox,
         *,
+        stopping: threading.Event | None = None,
         timing: Timing | None = None,
         pace: Pace | None = None,
     ) -> None:
+        """`stopping` may be set by anybody: nothing more is written then, and the binds end."""
         self.options = options
         self.pace = pace or Pace(options.rate)
         self._inbox = inbox
         self._requests = Requests()
-        self._stopping = threading.Event()
+        self._stopping = stopping or threading.Event()
         roles: tuple[Role, ...] = (
             ("transmitter", "receiver") if options.is_split else ("transceiver",)
         )
         self._links = [
-            Link(options, role, requests=self._requests, owner=self, timing=timing or Timing())
+            Link(
+                options,
+                role,
+                requests=self._requests,
+                owner=self,
+                timing=timing or Timing(),
+                stopping=self._stopping,
+            )
             for _bind in range(options.binds)
             for role in roles
         ]
@@ -63,8 +72,6 @@ class Session:
     def stop(self) -> None:
         """Write nothing more, wait a little for the answers under way, unbind and close."""
         self._stopping.set()
-        for link in self._links:
-            link.stop()
         self._wake()
         for link in self._links:
             link.join()
