@@ -81,6 +81,8 @@ class Smsc:
         self._seen: Counter[str] = Counter()
         self._conduct = Conduct(self)
         self.late = 0.5
+        # Answers that the next bind brings.
+        self.owed = []
         # How many messages waited for their answer at once.
         self.widest = 0
         self._lock = threading.Lock()
@@ -136,6 +138,9 @@ class Smsc:
         connection.send(Pdu(pdu.command | 0x8000_0000, status, pdu.sequence, body))
         if status == 0:
             connection.role = pdu.command
+            owed, self.owed = self.owed, []
+            for question, heard in owed:
+                self.answer(connection, question, heard)
 
     def _submit(self, connection, pdu):
         message = pdus.short_message(pdu.body)
@@ -385,13 +390,5 @@ class Conduct:
 
     def answer_on_the_next_bind(self, connection, pdu, heard):
         self.smsc.take_it(heard)
+        self.smsc.owed.append((pdu, heard))
         connection.close()
-        threading.Thread(target=self._answer_on_next, args=(connection, pdu, heard)).start()
-
-    def _answer_on_next(self, former, pdu, heard):
-        for _ in range(500):
-            for connection in list(self.smsc.connections):
-                if connection.is_open and connection.role and connection is not former:
-                    self.smsc.answer(connection, pdu, heard)
-                    return
-            time.sleep(0.01)
