@@ -8,7 +8,7 @@ import sms_accounts.models.carrier_codes
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sms_accounts", "0032_secrets_of_accounts"),
+        ("sms_accounts", "0040_quotas_that_renew"),
     ]
 
     operations = [
