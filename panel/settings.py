@@ -190,10 +190,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=30),
         "options": {"expires": 20},
     },
-    "count_spending": {
-        "task": "sms_accounts.tasks.count_spending",
-        "schedule": timedelta(minutes=1),
-        "options": {"expires": 50},
+    "count_figures": {
+        "task": "sms_accounts.tasks.count_figures",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 8},
     },
     "renew_quotas": {
         "task": "sms_accounts.tasks.renew_quotas",

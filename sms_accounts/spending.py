@@ -1,4 +1,4 @@
-"""How fast credits go: adds up what each purse paid by days, and says how long the rest lasts."""
+"""How fast credits go: says from what each purse paid by days how long the rest lasts."""
 
 import math
 from collections import defaultdict
@@ -6,26 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import takewhile
 
-from django.db import transaction
-from django.db.models import F, Value
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sms_accounts.models import DaySpent, LedgerEntry, SpendingMark
-from sms_accounts.models.fields import CreditsField
-
-Kind = LedgerEntry.Kind
+from sms_accounts.models import DaySpent
 
 DAYS = 7
 # On fewer days than these no pace can be seen: one campaign is none.
 FEWEST_DAYS = 2
 LONGEST = 365
-# Entries of transactions that began earlier may still come before younger ones.
-SETTLED = timedelta(seconds=10)
-BATCH = 5000
 
 
 @dataclass(frozen=True)
@@ -83,53 +74,6 @@ def _outlook(left: Decimal, by_day: Mapping[date, Decimal], *, now: datetime) ->
     began = datetime.combine(min(by_day), time(), tzinfo=UTC)
     elapsed = Decimal((now - began).total_seconds()) / 86_400
     return Outlook(days=left * elapsed / total, spent=total, basis_days=math.ceil(elapsed))
-
-
-def count() -> int:
-    """Add up what was paid and refunded since the last time; return how many entries."""
-    counted = 0
-    while batch := _count_batch(timezone.now()):
-        counted += batch
-    return counted
-
-
-@transaction.atomic
-def _count_batch(now: datetime) -> int:
-    SpendingMark.objects.get_or_create(pk=1)
-    mark = SpendingMark.objects.select_for_update().get(pk=1)
-    entries = list(
-        LedgerEntry.objects.filter(pk__gt=mark.entry_id)
-        .order_by("pk")
-        .values_list("pk", "wallet_id", "kind", "credits", "created_at")[:BATCH]
-    )
-    # Up to the first that is too young: the mark must not pass it.
-    settled = list(takewhile(lambda entry: not _is_young(entry[4], now), entries))
-    if not settled:
-        return 0
-    oldest = _day(now) - timedelta(days=DAYS)
-    spent: defaultdict[tuple[int, date], Decimal] = defaultdict(Decimal)
-    for _pk, wallet_id, kind, credits, at in settled:
-        if kind in (Kind.DEBIT, Kind.REFUND) and _day(at) >= oldest:
-            spent[wallet_id, _day(at)] -= credits
-    for (wallet_id, day), credits in sorted(spent.items()):
-        _add(wallet_id, day, credits, oldest=oldest)
-    mark.entry_id = settled[-1][0]
-    mark.save(update_fields=["entry_id"])
-    return len(settled)
-
-
-def _is_young(at: datetime, now: datetime) -> bool:
-    # What comes from the future was stored before a clock was put back.
-    return now - SETTLED < at <= now
-
-
-def _add(wallet_id: int, day: date, credits: Decimal, *, oldest: date) -> None:
-    days = DaySpent.objects.filter(wallet=wallet_id)
-    more = Value(credits, output_field=CreditsField())
-    if days.filter(day=day).update(credits=F("credits") + more):
-        return
-    DaySpent.objects.create(wallet_id=wallet_id, day=day, credits=credits)
-    days.filter(day__lt=oldest).delete()
 
 
 def _day(at: datetime) -> date:

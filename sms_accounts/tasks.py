@@ -13,13 +13,13 @@ from sms_accounts import (
     alerts,
     callback_endpoints,
     callbacks,
+    counting,
     delivery,
     followups,
     idempotency,
     renewals,
     reports,
     retention,
-    spending,
     validity,
 )
 
@@ -70,8 +70,8 @@ def follow_up() -> None:
 
 
 @shared_task
-def count_spending() -> None:
-    spending.count()
+def count_figures() -> None:
+    counting.count()
 
 
 @shared_task

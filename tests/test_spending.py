@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from sms_accounts import ledger, spending, submission
-from sms_accounts.models import DaySpent, SpendingMark
+from sms_accounts import counting, ledger, spending, submission
+from sms_accounts.models import DaySpent
 from tests.factories import make_account, make_api_user, make_message, make_order
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ def spend_on_days(clock, user, *credits, until=MONDAY):
         for _ in range(count):
             submission.submit(make_order(user))
     clock.move_to(until + timedelta(minutes=1), tick=False)
-    spending.count()
+    counting.count()
 
 
 def outlook(wallet_id, left):
@@ -73,61 +73,29 @@ class TestOutlook:
             spending.outlooks({user.wallet_id: Decimal(1) for user in users})
 
 
-class TestCount:
-    def test_counts_each_entry_once(self, time_machine):
-        user = make_api_user()
-        spend_on_days(time_machine, user, 2, 3)
-
-        assert spending.count() == 0
-
-        assert sorted(DaySpent.objects.values_list("credits", flat=True)) == [2, 3]
-
-    def test_takes_refunds_off_and_leaves_movements_out(self, time_machine):
+class TestDaysSpent:
+    def test_take_refunds_off_and_leave_movements_out(self, time_machine):
         time_machine.move_to(MONDAY)
         user = make_api_user(account=make_account(credits=100))
         ledger.set_quota(user, Decimal(50), by=None)
         message = make_message(user=user)
         submission.submit(make_order(user))
         ledger.refund({message: "Rejected"})
-        time_machine.shift(timedelta(minutes=1))
 
-        spending.count()
+        counting.count()
 
         assert [day.credits for day in DaySpent.objects.all()] == [1]
 
-    def test_leaves_the_latest_entries_to_the_next_time(self, time_machine):
-        time_machine.move_to(MONDAY, tick=False)
-        submission.submit(make_order(make_api_user()))
-
-        assert spending.count() == 0
-
-        time_machine.move_to(MONDAY + spending.SETTLED + timedelta(seconds=1), tick=False)
-        assert spending.count() > 0
-
-    def test_passes_no_entry_that_is_too_young_for_one_that_is_not(self, time_machine):
-        time_machine.move_to(MONDAY, tick=False)
-        user = make_api_user(quota=10)
-        submission.submit(make_order(user))
-        time_machine.move_to(MONDAY - timedelta(seconds=5), tick=False)
-        # Stored later, but by a transaction that began before.
-        submission.submit(make_order(user))
-
-        time_machine.move_to(MONDAY + spending.SETTLED - timedelta(seconds=2), tick=False)
-        spending.count()
-        time_machine.move_to(MONDAY + timedelta(minutes=1), tick=False)
-        spending.count()
-
-        assert DaySpent.objects.get(wallet=user.quota_wallet_id).credits == 2
-
-    def test_goes_on_in_batches(self, time_machine, monkeypatch):
-        monkeypatch.setattr(spending, "BATCH", 2)
+    def test_are_added_up_from_one_run_to_the_next(self, time_machine):
         user = make_api_user()
-        spend_on_days(time_machine, user, 3, 4)
+        spend_on_days(time_machine, user, 2, 3)
+        submission.submit(make_order(user))
 
-        assert sum(DaySpent.objects.values_list("credits", flat=True)) == 7
-        assert SpendingMark.objects.count() == 1
+        counting.count()
 
-    def test_forgets_days_that_nobody_asks_for(self, time_machine):
+        assert sorted(DaySpent.objects.values_list("credits", flat=True)) == [2, 4]
+
+    def test_that_nobody_asks_for_are_forgotten(self, time_machine):
         user = make_api_user()
         spend_on_days(time_machine, user, 1, until=MONDAY)
         spend_on_days(time_machine, user, 1, until=MONDAY + 20 * A_DAY)

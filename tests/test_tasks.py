@@ -92,7 +92,7 @@ class TestTask:
 
 
 class TestFollowUp:
-    @pytest.mark.parametrize("name", ["follow_up", "count_spending", "renew_quotas"])
+    @pytest.mark.parametrize("name", ["follow_up", "count_figures", "renew_quotas"])
     def test_is_rung_by_beat_and_forgotten_when_late(self, name, settings):
         entry = settings.CELERY_BEAT_SCHEDULE[name]
 

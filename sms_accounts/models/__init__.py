@@ -13,19 +13,28 @@ from sms_accounts.models.callback import (
     CallbackSecret,
 )
 from sms_accounts.models.carrier import SmppCarrier
+from sms_accounts.models.figures import (
+    AccountQuarter,
+    Figures,
+    FiguresMark,
+    Habit,
+    UserDay,
+    UserQuarter,
+)
 from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
 from sms_accounts.models.routing import Rate, Sender
 from sms_accounts.models.sending import IdempotencyKey, Pace
-from sms_accounts.models.spending import DaySpent, SpendingMark
+from sms_accounts.models.spending import DaySpent
 from sms_accounts.models.user import User
 from sms_accounts.models.wallet import LedgerEntry, Wallet
 
 __all__ = [
     "FINAL",
     "Account",
+    "AccountQuarter",
     "Activity",
     "AddressUse",
     "Alert",
@@ -41,6 +50,9 @@ __all__ = [
     "DlrPost",
     "DlrReport",
     "Fall",
+    "Figures",
+    "FiguresMark",
+    "Habit",
     "Heartbeat",
     "IdempotencyKey",
     "LedgerEntry",
@@ -55,10 +67,11 @@ __all__ = [
     "Rate",
     "Sender",
     "SmppCarrier",
-    "SpendingMark",
     "State",
     "Submission",
     "User",
+    "UserDay",
+    "UserQuarter",
     "Wallet",
     "levels_of",
 ]

@@ -25,16 +25,3 @@ class DaySpent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.credits}"
-
-
-class SpendingMark(models.Model):
-    """Up to which ledger entry spending is added up; one row. Who locks it may go on."""
-
-    entry_id = models.BigIntegerField(default=0)
-
-    class Meta:
-        verbose_name = _("mark of spending")
-        verbose_name_plural = _("marks of spending")
-
-    def __str__(self) -> str:
-        return f"{self.entry_id}"

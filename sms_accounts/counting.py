@@ -1,0 +1,360 @@
+"""Adds up ledger entries and the ends of messages: alone writes figures, habits and days' spending.
+
+Entries and events are only ever added, so each is counted once: up to a mark, in the transaction
+that moves the mark. What a run does not come to, or a crash undoes, the next run does. Nobody who
+sends or delivers a message waits for it or does anything for it.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from sms_accounts import msisdn
+from sms_accounts.models import (
+    FINAL,
+    AccountQuarter,
+    DaySpent,
+    Figures,
+    FiguresMark,
+    Habit,
+    LedgerEntry,
+    Message,
+    MessageEvent,
+    State,
+    UserDay,
+    UserQuarter,
+)
+
+Kind = LedgerEntry.Kind
+
+BATCH = 2_000
+# How long one run goes on, and how long it waits for those who are storing at its beginning.
+A_RUN = timedelta(seconds=20)
+PATIENCE = timedelta(seconds=2)
+QUARTER = timedelta(minutes=15)
+# How many days' spending is kept for the pace.
+DAYS_OF_PACE = 7
+
+# Which column an entry adds to: where it adds credits to the purse, and where it takes them.
+COLUMNS: dict[str, tuple[str, str]] = {
+    Kind.TOP_UP: ("topped_up", "corrected"),
+    Kind.CORRECTION: ("topped_up", "corrected"),
+    Kind.DEBIT: ("refunded", "debited"),
+    Kind.REFUND: ("refunded", "debited"),
+    Kind.QUOTA: ("quota_returned", "quota_given"),
+    Kind.TRANSFER: ("received", "passed_on"),
+}
+# What becomes of the messages that are not waiting any more.
+ENDS: dict[str, str] = {
+    **dict.fromkeys(FINAL, "failed"),
+    State.DELIVERED: "delivered",
+    State.CANCELLED: "cancelled",
+}
+SUMS = tuple(
+    field.name
+    for field in Figures._meta.fields
+    if field.name not in ("starts_at", "first_entry_id", "last_entry_id")
+)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    pk: int
+    account_id: int
+    wallet_id: int
+    account_wallet_id: int
+    api_user_id: int | None
+    kind: str
+    credits: Decimal
+    submission_id: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What was sent by one order: to each country so many messages."""
+
+    parts: int
+    countries: Counter[str]
+
+
+def quarter(at: datetime) -> datetime:
+    """Return when the quarter of an hour began that a moment is in."""
+    utc = at.astimezone(UTC)
+    return utc.replace(minute=utc.minute // 15 * 15, second=0, microsecond=0)
+
+
+def count(*, within: timedelta = A_RUN) -> int:
+    """Add up what was stored since the last time; return how many entries and events."""
+    began = time.monotonic()
+    entry_id, event_id = _latest(LedgerEntry), _latest(MessageEvent)
+    if not _are_stored_before():
+        return 0
+    counted = 0
+    while batch := _count_batch(entry_id, event_id):
+        counted += batch
+        if time.monotonic() - began >= within.total_seconds():
+            break
+    return counted
+
+
+def _latest(model: type[LedgerEntry] | type[MessageEvent]) -> int:
+    latest: int | None = model._default_manager.aggregate(latest=Max("pk"))["latest"]
+    return latest or 0
+
+
+def _are_stored_before() -> bool:
+    """Wait until those are done who are storing now; return False where they take too long.
+
+    Of two transactions the one that got the lower keys may commit last, and the mark must not
+    pass it. Whoever has stored an entry or event holds a lock of its table until the end. On
+    SQLite one transaction writes at a time.
+    """
+    if connection.vendor != "postgresql":
+        return True
+    until = time.monotonic() + PATIENCE.total_seconds()
+    waited_for = _storing()
+    while waited_for:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.02)
+        waited_for &= _storing()
+    return True
+
+
+def _storing() -> set[str]:
+    """Return the transactions other than this one that have stored an entry or event."""
+    tables = [model._meta.db_table for model in (LedgerEntry, MessageEvent)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND relation IN (%s::regclass, %s::regclass) AND mode = 'RowExclusiveLock'"
+            " AND pid IS DISTINCT FROM pg_backend_pid()",
+            tables,
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+@transaction.atomic
+def _count_batch(entry_id: int, event_id: int) -> int:
+    """Count some of what is up to these keys; return how many entries and events."""
+    FiguresMark.objects.get_or_create(pk=1)
+    mark = FiguresMark.objects.select_for_update().get(pk=1)
+    entries = _entries(mark.entry_id, entry_id)
+    events = _events(mark.event_id, event_id)
+    if not entries and not events:
+        return 0
+    sent = _sent_by(entries)
+    sums = _Sums()
+    for entry in entries:
+        sums.add_entry(entry, sent)
+    for _pk, state, account_id, api_user_id, accepted_at in events:
+        if state in ENDS:
+            sums.add(account_id, api_user_id, accepted_at, {ENDS[state]: 1})
+    sums.store()
+    _store_habits(entries, sent)
+    _store_days_spent(entries, now=timezone.now())
+    if entries:
+        mark.entry_id = entries[-1].pk
+    if events:
+        mark.event_id = events[-1][0]
+    mark.save(update_fields=["entry_id", "event_id"])
+    return len(entries) + len(events)
+
+
+def _entries(after: int, upto: int) -> list[_Entry]:
+    rows = LedgerEntry.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
+    return [
+        _Entry(*row)
+        for row in rows.values_list(
+            "pk",
+            "account_id",
+            "wallet_id",
+            "account__wallet_id",
+            "api_user_id",
+            "kind",
+            "credits",
+            "submission_id",
+            "created_at",
+        )[:BATCH]
+    ]
+
+
+def _events(after: int, upto: int) -> list[tuple[int, str, int, int | None, datetime]]:
+    """Return the events with the account, the API user and the acceptance of their messages."""
+    rows = MessageEvent.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
+    return list(
+        rows.values_list(
+            "pk",
+            "state",
+            "message__account_id",
+            "message__submission__api_user_id",
+            "message__submission__created_at",
+        )[:BATCH]
+    )
+
+
+def _sent_by(entries: Iterable[_Entry]) -> dict[int, _Sent]:
+    """Return what the orders sent that these entries paid for, by their keys.
+
+    Each order is paid by one entry, in the transaction that stores it with all its messages.
+    """
+    paid = [entry.submission_id for entry in entries if entry.kind == Kind.DEBIT]
+    sent: dict[int, _Sent] = {}
+    rows = Message.objects.filter(submission__in=paid).values_list(
+        "submission_id", "submission__parts", "msisdn", "submission__numbers_removed_at"
+    )
+    for submission_id, parts, number, removed_at in rows.iterator():
+        of_order = sent.setdefault(submission_id, _Sent(parts, Counter()))
+        # Of three digits that are left of a number nobody can tell.
+        of_order.countries["" if removed_at else msisdn.country_of(number)] += 1
+    return sent
+
+
+class _Sums:
+    """What is to be added to figures, by their table, whose they are, and when they begin."""
+
+    def __init__(self) -> None:
+        self._rows: dict[type[Figures], dict[tuple[int, datetime], Figures]] = {
+            AccountQuarter: {},
+            UserQuarter: {},
+            UserDay: {},
+        }
+
+    def add_entry(self, entry: _Entry, sent: dict[int, _Sent]) -> None:
+        added: dict[str, Any] = {}
+        # A quota moves between two purses of one account: the account's side tells of it.
+        if entry.kind != Kind.QUOTA or entry.wallet_id == entry.account_wallet_id:
+            column = COLUMNS[entry.kind][0 if entry.credits > 0 else 1]
+            added[column] = abs(entry.credits)
+        if entry.kind == Kind.DEBIT and entry.submission_id in sent:
+            of_order = sent[entry.submission_id]
+            added["messages"] = of_order.countries.total()
+            added["parts"] = of_order.parts * of_order.countries.total()
+        self.add(entry.account_id, entry.api_user_id, entry.created_at, added, entry=entry.pk)
+
+    def add(
+        self,
+        account_id: int,
+        api_user_id: int | None,
+        at: datetime,
+        added: dict[str, Any],
+        *,
+        entry: int | None = None,
+    ) -> None:
+        for row in self._rows_of(account_id, api_user_id, at):
+            for column, more in added.items():
+                setattr(row, column, getattr(row, column) + more)
+            _stretch(row, entry, entry)
+
+    def _rows_of(self, account_id: int, api_user_id: int | None, at: datetime) -> Iterable[Figures]:
+        begins = quarter(at)
+        yield self._rows[AccountQuarter].setdefault(
+            (account_id, begins), AccountQuarter(account_id=account_id, starts_at=begins)
+        )
+        if api_user_id is None:
+            return
+        yield self._rows[UserQuarter].setdefault(
+            (api_user_id, begins), UserQuarter(api_user_id=api_user_id, starts_at=begins)
+        )
+        day = begins.replace(hour=0, minute=0)
+        yield self._rows[UserDay].setdefault(
+            (api_user_id, day),
+            UserDay(account_id=account_id, api_user_id=api_user_id, starts_at=day),
+        )
+
+    def store(self) -> None:
+        """Add all of it to what is stored. Nobody else does so while the mark is locked."""
+        for model, rows in self._rows.items():
+            owner = "account" if model is AccountQuarter else "api_user"
+            stored: Any = model._default_manager.filter(
+                **{f"{owner}__in": {key for key, _at in rows}},
+                starts_at__in={at for _key, at in rows},
+            )
+            for before in stored:
+                row = rows.get((getattr(before, f"{owner}_id"), before.starts_at))
+                if row is not None:
+                    _add(row, before)
+            model._default_manager.bulk_create(
+                rows.values(),
+                update_conflicts=True,
+                unique_fields=[owner, "starts_at"],
+                update_fields=[*SUMS, "first_entry_id", "last_entry_id"],
+            )
+
+
+def _add(row: Figures, before: Figures) -> None:
+    for column in SUMS:
+        setattr(row, column, getattr(row, column) + getattr(before, column))
+    _stretch(row, before.first_entry_id, before.last_entry_id)
+
+
+def _stretch(row: Figures, first: int | None, last: int | None) -> None:
+    if first is not None:
+        row.first_entry_id = min(first, row.first_entry_id or first)
+    if last is not None:
+        row.last_entry_id = max(last, row.last_entry_id or last)
+
+
+def _store_habits(entries: Sequence[_Entry], sent: dict[int, _Sent]) -> None:
+    by_user: dict[int, list[_Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.kind == Kind.DEBIT and entry.api_user_id and entry.submission_id in sent:
+            by_user[entry.api_user_id].append(entry)
+    habits = Habit.objects.in_bulk(list(by_user))
+    for user, paid in by_user.items():
+        began_at = min(entry.created_at for entry in paid)
+        habit = habits.setdefault(user, Habit(api_user_id=user, began_at=began_at))
+        habit.began_at = min(habit.began_at, began_at)
+        for entry in paid:
+            _learn(habit, entry.created_at, sent[entry.submission_id or 0].countries)
+    Habit.objects.bulk_create(
+        [habits[user] for user in by_user],
+        update_conflicts=True,
+        unique_fields=["api_user"],
+        update_fields=["began_at", "hours", "countries"],
+    )
+
+
+def _learn(habit: Habit, at: datetime, countries: Counter[str]) -> None:
+    hour = str(at.astimezone(UTC).hour)
+    habit.hours[hour] = habit.hours.get(hour, 0) + countries.total()
+    for country, messages in countries.items():
+        if country:
+            before, first_at = habit.countries.get(country, [0, at.isoformat()])
+            habit.countries[country] = [before + messages, min(first_at, at.isoformat())]
+
+
+def _store_days_spent(entries: Iterable[_Entry], *, now: datetime) -> None:
+    """Add up what each purse paid in the last days, which its pace is told from."""
+    oldest = now.astimezone(UTC).date() - timedelta(days=DAYS_OF_PACE)
+    spent: defaultdict[tuple[int, date], Decimal] = defaultdict(Decimal)
+    for entry in entries:
+        day = entry.created_at.astimezone(UTC).date()
+        if entry.kind in (Kind.DEBIT, Kind.REFUND) and day >= oldest:
+            spent[entry.wallet_id, day] -= entry.credits
+    if not spent:
+        return
+    wallets = {wallet_id for wallet_id, _day in spent}
+    DaySpent.objects.filter(wallet__in=wallets, day__lt=oldest).delete()
+    for before in DaySpent.objects.filter(wallet__in=wallets, day__in={day for _id, day in spent}):
+        if (before.wallet_id, before.day) in spent:
+            spent[before.wallet_id, before.day] += before.credits
+    DaySpent.objects.bulk_create(
+        [
+            DaySpent(wallet_id=wallet_id, day=day, credits=credits)
+            for (wallet_id, day), credits in sorted(spent.items())
+        ],
+        update_conflicts=True,
+        unique_fields=["wallet", "day"],
+        update_fields=["credits"],
+    )
