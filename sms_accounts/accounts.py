@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from sms_accounts import activity, callback_settings, ledger, limits
-from sms_accounts.models import Account, AlertTexts, Membership, Sender, User, Wallet
+from sms_accounts.models import Account, Activity, AlertTexts, Membership, Sender, User, Wallet
 
 
 def open_account(
@@ -44,17 +44,38 @@ def open_account(
     return account
 
 
+class SentBefore(Exception):
+    """This very order came before and was carried out; nothing was moved a second time."""
+
+
 def transfer(
-    giver: Account, receiver: Account, credits: Decimal, *, by: User | None, reason: str = ""
+    giver: Account,
+    receiver: Account,
+    credits: Decimal,
+    *,
+    by: User | None,
+    reason: str = "",
+    order: str = "",
 ) -> Decimal:
     """Move credits to another account of the same holder; return what the giver holds then.
 
-    Raises ledger.AnotherHolder and ledger.InsufficientCredits.
+    Raises ledger.AnotherHolder and ledger.InsufficientCredits, and SentBefore where an order of
+    that name was carried out: somebody has clicked twice.
     """
     with transaction.atomic():
+        if order:
+            # Of two at once the second waits here, and then finds what the first has recorded.
+            Account.objects.select_for_update(of=("self",), no_key=True).get(pk=giver.pk)
+            if Activity.objects.filter(
+                account=giver, action="credits transferred", after__order=order
+            ).exists():
+                raise SentBefore
         left = ledger.transfer(giver, receiver, credits, by=by, reason=reason)
         told = {"credits": str(credits), "reason": reason}
-        activity.record(by, "credits transferred", giver, after={**told, "to": receiver.name})
+        ordered = {"order": order} if order else {}
+        activity.record(
+            by, "credits transferred", giver, after={**told, "to": receiver.name, **ordered}
+        )
         activity.record(by, "credits received", receiver, after={**told, "from": giver.name})
     return left
 

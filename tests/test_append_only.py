@@ -84,3 +84,21 @@ class TestAppendOnly:
         make_account(credits=1)
         with pytest.raises(IntegrityError, match=REFUSAL):
             LedgerEntry.objects.all().delete()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_holds_after_the_table_was_made_anew_and_on_the_way_back(self):
+        loader = MigrationLoader(connection)
+        [key] = [key for key in loader.graph.nodes if key[1].endswith("_by_purse_and_api_user")]
+        migration, state = loader.get_migration(*key), loader.project_state(key)
+        [before] = migration.dependencies[:1]
+        earlier = loader.project_state(before)
+
+        try:
+            with connection.schema_editor() as editor:
+                migration.unapply(earlier.clone(), editor)
+            assert books.is_append_only()
+        finally:
+            with connection.schema_editor() as editor:
+                migration.apply(earlier.clone(), editor)
+        assert books.is_append_only()
+        assert state.models

@@ -43,6 +43,13 @@ class AccountQuerySet(models.QuerySet["Account"]):
             memberships__role__in=[Membership.Role.OWNER, Membership.Role.MANAGER],
         )
 
+    def with_holder_of(self, account: "Account") -> Self:
+        """The other accounts that an owner of this one owns too."""
+        owned = Membership.objects.filter(role=Membership.Role.OWNER)
+        holders = owned.filter(account=account).values("user")
+        shared = owned.filter(user__in=holders).values("account")
+        return self.filter(pk__in=shared).exclude(pk=account.pk)
+
 
 class Account(Watched, Called):
     """Owns credits, senders, API users and messages.

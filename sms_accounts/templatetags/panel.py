@@ -50,6 +50,14 @@ def shown_credits(value: Decimal | int | None) -> str:
 
 
 @register.filter
+def signed(value: Decimal | None) -> str:
+    """Return credits with the sign of their way, also where they came; nothing for None."""
+    if value is None:
+        return ""
+    return f"{'+' if value >= 0 else '−'}{shown_credits(abs(value))}"
+
+
+@register.filter
 def number(value: int | None) -> str:
     """Return a count, grouped as the language does; nothing for None."""
     if value is None:

@@ -81,6 +81,7 @@ def header(account: Account, *, current: str) -> dict[str, object]:
     tabs = [
         ("api-users", _("API users")),
         ("messages", _("Messages")),
+        ("credits", _("Credits")),
         ("alert-log", _("Alerts")),
         ("callbacks", _("Callbacks")),
         ("opt-outs", _("Opt-outs")),

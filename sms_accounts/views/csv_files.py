@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.http import StreamingHttpResponse
@@ -42,6 +43,9 @@ def _lines(rows: Iterable[Sequence[object]], delimiter: str) -> Iterator[str]:
 def _safe(cell: object) -> str:
     """Keep a spreadsheet from taking for a formula what somebody else has written."""
     text = "" if cell is None else str(cell)
+    # A number is none, also where it is below zero.
+    if isinstance(cell, int | Decimal):
+        return text
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

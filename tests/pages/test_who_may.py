@@ -36,6 +36,7 @@ OF_THE_ACCOUNT = [
     "account-callback-secret",
     "account-limit",
     "account-reserve",
+    "credits-transfer",
 ]
 SENSITIVE_OF_THE_ACCOUNT = [
     name for name in OF_THE_ACCOUNT if name not in ("account-place", "account-default-sender")
