@@ -7,7 +7,7 @@ sends or delivers a message waits for it or does anything for it.
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -76,6 +76,17 @@ class _Entry:
     credits: Decimal
     submission_id: int | None
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class _Event:
+    """A state that a message came into; the user and the acceptance are those of the message."""
+
+    pk: int
+    state: str
+    account_id: int
+    api_user_id: int | None
+    accepted_at: datetime
 
 
 @dataclass(frozen=True)
@@ -157,16 +168,16 @@ def _count_batch(entry_id: int, event_id: int) -> int:
     sums = _Sums()
     for entry in entries:
         sums.add_entry(entry, sent)
-    for _pk, state, account_id, api_user_id, accepted_at in events:
-        if state in ENDS:
-            sums.add(account_id, api_user_id, accepted_at, {ENDS[state]: 1})
+    for event in events:
+        if event.state in ENDS:
+            sums.add(event.account_id, event.api_user_id, event.accepted_at, {ENDS[event.state]: 1})
     sums.store()
-    _store_habits(entries, sent)
+    _store_habits(entries, sent, events)
     _store_days_spent(entries, now=timezone.now())
     if entries:
         mark.entry_id = entries[-1].pk
     if events:
-        mark.event_id = events[-1][0]
+        mark.event_id = events[-1].pk
     mark.save(update_fields=["entry_id", "event_id"])
     return len(entries) + len(events)
 
@@ -189,18 +200,18 @@ def _entries(after: int, upto: int) -> list[_Entry]:
     ]
 
 
-def _events(after: int, upto: int) -> list[tuple[int, str, int, int | None, datetime]]:
-    """Return the events with the account, the API user and the acceptance of their messages."""
+def _events(after: int, upto: int) -> list[_Event]:
     rows = MessageEvent.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
-    return list(
-        rows.values_list(
+    return [
+        _Event(*row)
+        for row in rows.values_list(
             "pk",
             "state",
             "message__account_id",
             "message__submission__api_user_id",
             "message__submission__created_at",
         )[:BATCH]
-    )
+    ]
 
 
 def _sent_by(entries: Iterable[_Entry]) -> dict[int, _Sent]:
@@ -258,19 +269,22 @@ class _Sums:
 
     def _rows_of(self, account_id: int, api_user_id: int | None, at: datetime) -> Iterable[Figures]:
         begins = quarter(at)
-        yield self._rows[AccountQuarter].setdefault(
-            (account_id, begins), AccountQuarter(account_id=account_id, starts_at=begins)
-        )
+        quarters = self._rows[AccountQuarter]
+        if (account_id, begins) not in quarters:
+            quarters[account_id, begins] = AccountQuarter(account_id=account_id, starts_at=begins)
+        yield quarters[account_id, begins]
         if api_user_id is None:
             return
-        yield self._rows[UserQuarter].setdefault(
-            (api_user_id, begins), UserQuarter(api_user_id=api_user_id, starts_at=begins)
-        )
-        day = begins.replace(hour=0, minute=0)
-        yield self._rows[UserDay].setdefault(
-            (api_user_id, day),
-            UserDay(account_id=account_id, api_user_id=api_user_id, starts_at=day),
-        )
+        quarters = self._rows[UserQuarter]
+        if (api_user_id, begins) not in quarters:
+            quarters[api_user_id, begins] = UserQuarter(api_user_id=api_user_id, starts_at=begins)
+        yield quarters[api_user_id, begins]
+        days, day = self._rows[UserDay], begins.replace(hour=0, minute=0)
+        if (api_user_id, day) not in days:
+            days[api_user_id, day] = UserDay(
+                account_id=account_id, api_user_id=api_user_id, starts_at=day
+            )
+        yield days[api_user_id, day]
 
     def store(self) -> None:
         """Add all of it to what is stored. Nobody else does so while the mark is locked."""
@@ -305,24 +319,40 @@ def _stretch(row: Figures, first: int | None, last: int | None) -> None:
         row.last_entry_id = max(last, row.last_entry_id or last)
 
 
-def _store_habits(entries: Sequence[_Entry], sent: dict[int, _Sent]) -> None:
-    by_user: dict[int, list[_Entry]] = defaultdict(list)
+def _store_habits(
+    entries: Iterable[_Entry], sent: Mapping[int, _Sent], events: Iterable[_Event]
+) -> None:
+    habits: dict[int, Habit] = {}
+    users = {entry.api_user_id for entry in entries} | {event.api_user_id for event in events}
+    stored = Habit.objects.in_bulk([user for user in users if user is not None])
     for entry in entries:
-        if entry.kind == Kind.DEBIT and entry.api_user_id and entry.submission_id in sent:
-            by_user[entry.api_user_id].append(entry)
-    habits = Habit.objects.in_bulk(list(by_user))
-    for user, paid in by_user.items():
-        began_at = min(entry.created_at for entry in paid)
-        habit = habits.setdefault(user, Habit(api_user_id=user, began_at=began_at))
-        habit.began_at = min(habit.began_at, began_at)
-        for entry in paid:
-            _learn(habit, entry.created_at, sent[entry.submission_id or 0].countries)
+        of_order = sent.get(entry.submission_id or 0)
+        # A refund names the order too; what was sent is learnt from what was paid.
+        if entry.api_user_id is None or entry.kind != Kind.DEBIT or of_order is None:
+            continue
+        habit = _habit_of(entry.api_user_id, entry.created_at, habits, stored)
+        habit.began_at = min(habit.began_at, entry.created_at)
+        _learn(habit, entry.created_at, of_order.countries)
+    for event in events:
+        if event.api_user_id is None or event.state not in ENDS:
+            continue
+        habit = _habit_of(event.api_user_id, event.accepted_at, habits, stored)
+        habit.delivered += event.state == State.DELIVERED
+        habit.failed += ENDS[event.state] == "failed"
     Habit.objects.bulk_create(
-        [habits[user] for user in by_user],
+        habits.values(),
         update_conflicts=True,
         unique_fields=["api_user"],
-        update_fields=["began_at", "hours", "countries"],
+        update_fields=["began_at", "delivered", "failed", "hours", "countries"],
     )
+
+
+def _habit_of(
+    user: int, at: datetime, habits: dict[int, Habit], stored: Mapping[int, Habit]
+) -> Habit:
+    if user not in habits:
+        habits[user] = stored.get(user) or Habit(api_user_id=user, began_at=at)
+    return habits[user]
 
 
 def _learn(habit: Habit, at: datetime, countries: Counter[str]) -> None:

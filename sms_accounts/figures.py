@@ -121,14 +121,6 @@ def _mark(field: str) -> Coalesce:
     return Coalesce(Subquery(FiguresMark.objects.values(field)[:1]), Count("pk"))
 
 
-def marks() -> dict[str, Subquery]:
-    """Return annotations that add the mark to another question."""
-    return {
-        "mark_of_entries": Subquery(FiguresMark.objects.values("entry_id")[:1]),
-        "mark_of_events": Subquery(FiguresMark.objects.values("event_id")[:1]),
-    }
-
-
 def movements(
     account: Account,
     *,
@@ -188,9 +180,12 @@ def _sums() -> dict[str, Sum]:
 
 
 def _totals(row: Mapping[str, Any]) -> Totals:
-    read: dict[str, Any] = {name: row[f"sum_{name}"] or 0 for name in SUMS}
-    # The sum of whole numbers is a decimal in PostgreSQL.
-    return Totals(**read | {name: int(read[name]) for name in _COUNTS})
+    read: dict[str, Any] = {}
+    for name in SUMS:
+        # The sum of whole numbers is a decimal in PostgreSQL, and that of no rows is none.
+        kind = int if name in _COUNTS else Decimal
+        read[name] = kind(row[f"sum_{name}"] or 0)
+    return Totals(**read)
 
 
 class Days:
@@ -243,8 +238,11 @@ def of_account(account: Account, days: Days, mark: Mark) -> tuple[dict[date, Tot
 
 def of_top_users(
     account: Account, days: Days, mark: Mark, *, most: int
-) -> dict[tuple[date, int | None], Totals]:
-    """Return what is added up for those who spent most; raises CountedMeanwhile."""
+) -> tuple[dict[tuple[date, int | None], Totals], dict[int, str]]:
+    """Return what is added up for those who spent most, and their logins by their keys.
+
+    Raises CountedMeanwhile where that is up to another mark.
+    """
     top = (
         UserDay.objects.filter(account=account, starts_at__gte=days.since)
         .values("api_user")
@@ -255,16 +253,18 @@ def of_top_users(
         UserQuarter.objects.filter(
             api_user__in=top.values("api_user")[:most], starts_at__gte=days.since
         )
-        .values("api_user", day=days.number("starts_at"))
+        .values("api_user", "api_user__login", day=days.number("starts_at"))
         .annotate(**_sums(), entry=_mark("entry_id"), event=_mark("event_id"))
         .order_by("api_user", "day")
     )
     found: dict[tuple[date, int | None], Totals] = {}
+    logins: dict[int, str] = {}
     for row in rows:
         if Mark(row["entry"], row["event"]) != mark:
             raise CountedMeanwhile
         found[days.days[row["day"]], row["api_user"]] = _totals(row)
-    return found
+        logins[row["api_user"]] = row["api_user__login"]
+    return found, logins
 
 
 def live(account: Account, days: Days, mark: Mark) -> ByDayAndUser:

@@ -23,6 +23,7 @@ from sms_accounts.views import (
     messages,
     opt_outs,
     options,
+    overview,
     user_import,
 )
 
@@ -48,7 +49,7 @@ api_user_pages: list[URLPattern | URLResolver] = [
     path("delete/", api_users.api_user_delete, name="api-user-delete"),
 ]
 account_pages: list[URLPattern | URLResolver] = [
-    path("", accounts.account, name="account"),
+    path("", overview.overview, name="account"),
     path("api-users/", api_users.api_users, name="api-users"),
     path("api-users/add/", api_users.api_user_add, name="api-user-add"),
     path("api-users/import/", user_import.api_user_import, name="api-user-import"),

@@ -1,7 +1,6 @@
 """Figures: whatever happened and whenever it was added up, they are those of a plain count."""
 
 import threading
-import uuid
 from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -14,12 +13,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from sms_accounts import accounts, api_users, cancellation, counting, figures, ledger, settling
+from sms_accounts import accounts, api_users, cancellation, counting, figures, ledger
 from sms_accounts import submission as submissions
 from sms_accounts.figures import Totals
 from sms_accounts.models import (
     AccountQuarter,
-    Attempt,
     FiguresMark,
     Habit,
     LedgerEntry,
@@ -29,6 +27,7 @@ from sms_accounts.models import (
     UserDay,
     UserQuarter,
 )
+from tests.ends import ABROAD, end
 from tests.factories import MSISDN, make_account, make_api_user, make_message, make_order
 
 pytestmark = pytest.mark.django_db
@@ -36,24 +35,6 @@ pytestmark = pytest.mark.django_db
 # A summer time that ends in the middle of it, and a zone three quarters away from UTC.
 BEGIN = datetime(2026, 9, 28, 9, 7, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Paris", "Asia/Kathmandu", "America/St_Johns"]
-ABROAD = "41791234567"
-
-
-def end(message, state: State) -> None:
-    """Let the carrier report on a message, whatever its state is."""
-    outcome = Attempt.Outcome.REJECTED if state == State.REJECTED else Attempt.Outcome.TAKEN
-    now = timezone.now()
-    Attempt.objects.create(
-        message=message,
-        part=1,
-        carrier="simulator",
-        reference=str(uuid.uuid4()),
-        outcome=outcome,
-        state=state,
-        code="020",
-        started_at=now,
-    )
-    settling.settle(settling.locked(message.pk), at=now)
 
 
 class History:
@@ -179,7 +160,7 @@ def read(account, days) -> tuple[dict[object, Totals], dict[tuple[date, int | No
     row = FiguresMark.objects.first() or FiguresMark()
     start = figures.Mark(row.entry_id, row.event_id)
     of_account, mark = figures.of_account(account, days, start)
-    of_users = figures.of_top_users(account, days, mark, most=50)
+    of_users, _logins = figures.of_top_users(account, days, mark, most=50)
     live = figures.live(account, days, mark)
     for key, totals in live.items():
         of_account[key[0]] = of_account.get(key[0], Totals()) + totals

@@ -117,6 +117,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("began_at", models.DateTimeField(verbose_name="first message")),
+                ("delivered", models.BigIntegerField(default=0, verbose_name="delivered")),
+                ("failed", models.BigIntegerField(default=0, verbose_name="failed")),
                 ("hours", models.JSONField(default=dict, verbose_name="hours")),
                 ("countries", models.JSONField(default=dict, verbose_name="countries")),
             ],
@@ -327,12 +329,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="userday",
-            index=models.Index(fields=["account", "starts_at"], name="user_days_of_account"),
+            index=models.Index(
+                fields=["account", "starts_at", "api_user", "debited", "refunded", "messages"],
+                name="user_days_of_account",
+            ),
         ),
         migrations.AddConstraint(
             model_name="userday",
             constraint=models.UniqueConstraint(
-                fields=("api_user", "starts_at"), name="figures_once_per_user_and_day"
+                fields=("starts_at", "api_user"), name="figures_once_per_user_and_day"
             ),
         ),
         migrations.AddConstraint(

@@ -91,18 +91,25 @@ class UserDay(Figures):
         verbose_name = _("day of an API user")
         verbose_name_plural = _("days of API users")
         constraints = [
+            # Not by user first: SQLite would walk through all users of all accounts by it.
             models.UniqueConstraint(
-                fields=["api_user", "starts_at"], name="figures_once_per_user_and_day"
+                fields=["starts_at", "api_user"], name="figures_once_per_user_and_day"
             )
         ]
-        indexes = [models.Index(fields=["account", "starts_at"], name="user_days_of_account")]
+        indexes = [
+            # With all that is asked of many users at once, so that their rows are not read.
+            models.Index(
+                fields=["account", "starts_at", "api_user", "debited", "refunded", "messages"],
+                name="user_days_of_account",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.starts_at}"
 
 
 class Habit(models.Model):
-    """What an API user has done so far: at which hours it sent, and to which countries.
+    """What an API user has done so far: at which hours it sent, where to, and with what luck.
 
     `hours` has the messages by the hour of the day in UTC; `countries` by two letters of each the
     messages and the moment of the first, as in {"FR": [12, "2026-03-02T12:00:00+00:00"]}.
@@ -110,6 +117,8 @@ class Habit(models.Model):
 
     api_user = models.OneToOneField(ApiUser, models.CASCADE, primary_key=True, related_name="habit")
     began_at = models.DateTimeField(_("first message"))
+    delivered = models.BigIntegerField(_("delivered"), default=0)
+    failed = models.BigIntegerField(_("failed"), default=0)
     hours: models.JSONField[Any, dict[str, int]] = models.JSONField(_("hours"), default=dict)
     countries: models.JSONField[Any, dict[str, list[Any]]] = models.JSONField(
         _("countries"), default=dict

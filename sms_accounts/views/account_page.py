@@ -79,6 +79,7 @@ def header(account: Account, *, current: str) -> dict[str, object]:
     """Return what the header of an account shows; `current` is the URL name of the tab."""
     held = Wallet.objects.filter(quota_of__account=account).aggregate(held=Sum("credits"))["held"]
     tabs = [
+        ("account", _("Overview")),
         ("api-users", _("API users")),
         ("messages", _("Messages")),
         ("credits", _("Credits")),

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_safe
 
 from sms_accounts.models import Account
 from sms_accounts.models.fields import CreditsField
-from sms_accounts.views.account_page import visible_account
 
 
 @require_safe
@@ -36,9 +35,3 @@ def accounts(request: HttpRequest) -> HttpResponse:
     if len(found) == 1:
         return redirect("account", found[0].name)
     return render(request, "sms/accounts/list.html", {"accounts": found})
-
-
-@require_safe
-def account(request: HttpRequest, name: str) -> HttpResponse:
-    """Lead to the first section of an account."""
-    return redirect("api-users", visible_account(request, name).name)

@@ -116,6 +116,7 @@ def test_send_cannot_be_pressed_again_while_it_is_on_its_way(browser: Browser, p
 
 def test_a_row_of_the_list_leads_to_its_user(browser: Browser, program: Program):
     page = sign_in(browser, program, "holder")
+    page.locator(".tabs").get_by_role("link", name="API users").click()
     row = page.get_by_role("row").filter(has_text="shop")
     row.get_by_label("Actions for shop").click()
     row.get_by_role("link", name="Connect", exact=True).click()

@@ -60,6 +60,8 @@ def test_the_guide_can_be_followed(
 ):
     login = "billing" if javascript else "reports"
     page = sign_in(browser, program, "holder", javascript=javascript)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    page.locator(".tabs").get_by_role("link", name="API users").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Manage user accounts")
     left, held = figures(page)
 

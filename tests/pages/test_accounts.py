@@ -12,7 +12,7 @@ class TestAccounts:
     def test_leads_straight_to_the_only_one(self, browser, account):
         answer = browser.get("/", follow=True)
 
-        assert answer.request["PATH_INFO"] == "/sms/sms-ab12345-1/api-users/"
+        assert answer.request["PATH_INFO"] == "/sms/sms-ab12345-1/"
 
     def test_lists_several_with_their_credits(self, browser, alice, account):
         make_account(owner=alice, name="sms-ab12345-2", credits=7)
@@ -35,9 +35,9 @@ class TestAccounts:
 
 
 @pytest.mark.parametrize("role", Membership.Role)
-def test_an_account_leads_to_its_api_users(browser, alice, account, role):
+def test_an_account_opens_with_its_overview(browser, account, role):
     Membership.objects.filter(account=account).update(role=role)
 
     answer = browser.get(reverse("account", args=[account.name]))
 
-    assert answer.url == reverse("api-users", args=[account.name])
+    assert "Overview" in text_of(answer.content.decode())
