@@ -30,7 +30,7 @@ def without_index(name, to, **more):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sms_accounts", "0040_quotas_that_renew"),
+        ("sms_accounts", "0032_secrets_of_accounts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

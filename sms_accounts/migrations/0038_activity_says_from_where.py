@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0032_secrets_of_accounts")]
+    dependencies = [("sms_accounts", "0034_figures_of_accounts_and_api_users")]
 
     operations = [
         migrations.AddField(
