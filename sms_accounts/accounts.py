@@ -8,6 +8,7 @@ from django.db import transaction
 
 from sms_accounts import activity, callback_settings, ledger, limits
 from sms_accounts.models import Account, Activity, AlertTexts, Membership, Sender, User, Wallet
+from sms_accounts.senders import enable_sender
 
 
 def open_account(
@@ -136,28 +137,6 @@ def set_reserve(account: Account, reserve: Decimal, *, by: User | None) -> bool:
             after={"credits": str(reserve)},
         )
     return True
-
-
-def enable_sender(account: Account, name: str, *, by: User | None) -> Sender:
-    """Approve a sender of an account, adding it where it is new; raises ValidationError."""
-    with transaction.atomic():
-        sender = Sender.objects.filter(account=account, name=name).first()
-        if sender is None:
-            sender = Sender(account=account, name=name)
-        if sender.pk and sender.status == Sender.Status.ENABLED:
-            return sender
-        before = sender.status if sender.pk else None
-        sender.status = Sender.Status.ENABLED
-        sender.full_clean()
-        sender.save()
-        activity.record(
-            by,
-            "sender enabled",
-            account,
-            before={"status": before},
-            after={"sender": name, "status": str(sender.status)},
-        )
-    return sender
 
 
 def alert_texts(account: Account) -> AlertTexts:

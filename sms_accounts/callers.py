@@ -17,7 +17,7 @@ MOST_REMEMBERED = 20_000
 
 @dataclass(frozen=True)
 class Caller:
-    """An API user with its account, and the account's enabled senders.
+    """An API user with its account, and the enabled senders that it may show.
 
     `revisions` are those of user and account; `reply_sender` and `default_sender` are empty
     where there is none.
@@ -55,7 +55,7 @@ def remember(user: ApiUser) -> Caller:
     """Return a user that was just read, with what else its calls are judged by."""
     # Asked after the user and its account: what changes meanwhile makes their revisions too old.
     senders = list(
-        Sender.objects.filter(account=user.account, status=Sender.Status.ENABLED)
+        Sender.objects.enabled_for(user.account, user)
         .order_by("pk")
         .values_list("pk", "name", "takes_replies")
     )

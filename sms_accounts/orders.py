@@ -25,15 +25,15 @@ class Refused(Exception):
 
 
 class SenderNotEnabled(Refused):
-    """The sender is not one of the account's, or not approved yet."""
+    """The sender is not one of the account's, not approved yet, or not for this API user."""
 
 
 class NoSender(Refused):
-    """No sender was named, and the account has no default one that is enabled."""
+    """No sender was named, and there is no default one that is enabled and for this API user."""
 
 
 class NoReplySender(Refused):
-    """The account has no number that takes replies."""
+    """The account has no number that takes replies, or none that is for this API user."""
 
 
 class NotInTheFuture(Refused):
@@ -179,15 +179,16 @@ def _usable_length(asked: str, text: str, *, unicode: bool) -> gsm.Length:
     return length
 
 
-def enabled_sender(account: Account, given: str) -> str:
-    """Return an account's enabled sender as it is stored; raises SenderNotEnabled.
+def enabled_sender(account: Account, given: str, *, api_user: ApiUser | None) -> str:
+    """Return an enabled sender as it is stored; raises SenderNotEnabled.
 
     Numeric senders are compared after normalising: 0033…, +33… and 33… are one.
     """
     # PostgreSQL cannot even be asked for a NUL.
     wanted = {name for name in _names(account, given) if "\0" not in name}
     enabled = (
-        Sender.objects.filter(account=account, name__in=wanted, status=Sender.Status.ENABLED)
+        Sender.objects.enabled_for(account, api_user)
+        .filter(name__in=wanted)
         .values_list("name", flat=True)
         .first()
     )
@@ -196,9 +197,9 @@ def enabled_sender(account: Account, given: str) -> str:
     return enabled
 
 
-def default_sender(account: Account) -> str:
+def default_sender(account: Account, *, api_user: ApiUser | None) -> str:
     """Return the sender of orders that name none, while it is enabled; raises NoSender."""
-    enabled = Sender.objects.filter(account=account, status=Sender.Status.ENABLED)
+    enabled = Sender.objects.enabled_for(account, api_user)
     name = enabled.filter(pk__in=[account.default_sender_id]).values_list("name", flat=True).first()
     if name is None:
         raise NoSender(account.name)
@@ -213,10 +214,11 @@ def _names(account: Account, given: str) -> set[str]:
         return {given}
 
 
-def reply_sender(account: Account) -> str:
-    """Return an account's number that takes replies; raises NoReplySender."""
+def reply_sender(account: Account, *, api_user: ApiUser | None) -> str:
+    """Return the number that takes replies; raises NoReplySender."""
     name = (
-        Sender.objects.filter(account=account, status=Sender.Status.ENABLED, takes_replies=True)
+        Sender.objects.enabled_for(account, api_user)
+        .filter(takes_replies=True)
         .order_by("pk")
         .values_list("name", flat=True)
         .first()
@@ -236,10 +238,10 @@ def sender_of(order: Order) -> str:
     if order.judged_by is not None:
         return _sender_remembered(order, order.judged_by)
     if order.wants_replies:
-        return reply_sender(order.account)
+        return reply_sender(order.account, api_user=order.api_user)
     if not order.sender:
-        return default_sender(order.account)
-    return enabled_sender(order.account, order.sender)
+        return default_sender(order.account, api_user=order.api_user)
+    return enabled_sender(order.account, order.sender, api_user=order.api_user)
 
 
 def _sender_remembered(order: Order, caller: Caller) -> str:

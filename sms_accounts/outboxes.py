@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from sms_accounts.models import Callback, DlrPost, Message, Notification, State
+from sms_accounts.models import Callback, DlrPost, Message, Notification, SenderNotice, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,15 @@ OUTBOXES = (
         since="due_at",
         warn_after=timedelta(minutes=1),
         fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue alerts run."),
+    ),
+    Outbox(
+        name="sender_notices",
+        label=gettext_lazy("Decisions on senders to tell"),
+        rows=lambda now: SenderNotice.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=5),
+        fail_after=timedelta(hours=1),
         advice=gettext_lazy("See whether beat and a worker for the queue alerts run."),
     ),
 )

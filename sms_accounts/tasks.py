@@ -20,6 +20,7 @@ from sms_accounts import (
     renewals,
     reports,
     retention,
+    senders,
     validity,
 )
 
@@ -47,6 +48,11 @@ def call_due() -> None:
 @shared_task
 def tell_of_callbacks() -> None:
     callback_endpoints.tell_due()
+
+
+@shared_task
+def tell_of_senders() -> None:
+    senders.tell_due()
 
 
 @shared_task

@@ -24,6 +24,7 @@ from sms_accounts.views import (
     opt_outs,
     options,
     overview,
+    senders,
     user_import,
 )
 
@@ -77,6 +78,10 @@ account_pages: list[URLPattern | URLResolver] = [
     path("credits/csv/", credits.statement_csv, name="credits-csv"),
     path("credits/check/", credits.check, name="credits-check"),
     path("credits/transfer/", credits.transfer, name="credits-transfer"),
+    path("senders/", senders.senders, name="senders"),
+    path("senders/ask/", senders.sender_ask, name="sender-ask"),
+    path("senders/<int:pk>/users/", senders.sender_users, name="sender-users"),
+    path("senders/<int:pk>/remove/", senders.sender_remove, name="sender-remove"),
     path("connect/", connect.connect, name="connect"),
     path("alerts/", alert_texts.alert_texts, name="alert-texts"),
     path("alerts/preview/", alert_texts.alert_preview, name="alert-preview"),

@@ -29,6 +29,10 @@ def save(user: ApiUser) -> None:
     ApiUser.objects.get(pk=user.pk).save()
 
 
+def only_sender() -> Sender:
+    return Sender.objects.get()
+
+
 CHANGES = {
     "user disabled": lambda user: api_users.set_enabled(user, False, by=None),
     "restricted": lambda user: api_users.set_restrictions(user, ["192.0.2.1"], by=None),
@@ -45,6 +49,10 @@ CHANGES = {
     "sender added": lambda user: Sender.objects.create(account=user.account, name="Another"),
     "sender refused": lambda user: Sender.objects.update(status=Sender.Status.REFUSED),
     "sender removed": lambda user: Sender.objects.all().delete(),
+    "sender given to another": lambda user: only_sender().api_users.add(
+        make_api_user(account=user.account)
+    ),
+    "sender for some only": lambda user: Sender.objects.update(is_for_all=False),
 }
 
 
@@ -69,6 +77,21 @@ def test_a_sender_that_changes_accounts_is_a_change_of_both():
 
     assert revisions(user) != before[0]
     assert revisions(other) != before[1]
+
+
+def test_each_change_of_who_may_show_a_sender_is_counted():
+    user = make_api_user()
+    uses = Sender.api_users.through.objects
+    seen = {revisions(user)}
+
+    use = uses.create(sender=only_sender(), apiuser=user)
+    seen.add(revisions(user))
+    uses.update(apiuser=make_api_user(account=user.account))
+    seen.add(revisions(user))
+    uses.filter(pk=use.pk).delete()
+    seen.add(revisions(user))
+
+    assert len(seen) == 4
 
 
 def test_the_count_never_comes_back_to_what_it_was():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sms_accounts import accounts, orders, submission
+from sms_accounts import accounts, orders, senders, submission
 from sms_accounts.models import Sender, Submission
 from tests.factories import make_account, make_api_user, make_order
 from tests.http2sms_calls import ask
@@ -18,7 +18,7 @@ MISSING = (201, "Missing from. These are required: account, login, password, fro
 @pytest.fixture
 def user():
     account = make_account()
-    second = accounts.enable_sender(account, "Second", by=None)
+    second = senders.enable_sender(account, "Second", by=None)
     accounts.change(account, {"default_sender": second}, by=None)
     return make_api_user(account=account)
 
@@ -64,3 +64,11 @@ class TestDefaultSender:
         for judged_by in (None, remembered(user)):
             with pytest.raises(orders.NoSender):
                 submission.submit(replace(order, judged_by=judged_by))
+
+
+def test_that_is_for_other_users_is_none_for_this_one(client, user):
+    other = make_api_user(account=user.account)
+    senders.set_users(Sender.objects.get(name="Second"), [other], by=None)
+
+    assert ask(client, user, **{"from": ""})[0] == 201
+    assert ask(client, other, **{"from": ""})[0] == 100

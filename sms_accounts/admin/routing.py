@@ -3,17 +3,20 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from sms_accounts import accounts, activity
+from sms_accounts import activity, senders, tasks
 from sms_accounts.admin.base import RowByNameField, signed_in
 from sms_accounts.models import Account, Rate, Sender, User
 from sms_accounts.models.fields import HUNDREDTH, MOST_CREDITS
+
+_SAY_WHY = _("Say why: the holder reads it.")
 
 
 class SenderForm(forms.ModelForm[Sender]):
@@ -21,7 +24,21 @@ class SenderForm(forms.ModelForm[Sender]):
         name = self.cleaned_data.get("name", self.instance.name)
         if self.cleaned_data.get("takes_replies") and not name.isdigit():
             self.add_error("takes_replies", _("Replies reach a number only, never a name."))
+        is_refused = self.cleaned_data.get("status") == Sender.Status.REFUSED
+        if is_refused and not self.cleaned_data.get("refused_because"):
+            self.add_error("refused_because", _SAY_WHY)
         return self.cleaned_data
+
+
+class DecisionForm(ActionForm):
+    """What to do with the senders that are ticked, and why."""
+
+    because = forms.CharField(
+        label=_("Reason of a refusal:"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
 
 
 class NewSenderForm(SenderForm):
@@ -35,7 +52,15 @@ class NewSenderForm(SenderForm):
 
     class Meta:
         model = Sender
-        fields = ("account", "name", "status", "takes_replies", "description")
+        fields = (
+            "account",
+            "name",
+            "status",
+            "refused_because",
+            "takes_replies",
+            "description",
+            "reason",
+        )
 
 
 class RateForm(forms.ModelForm[Rate]):
@@ -53,33 +78,48 @@ class RateForm(forms.ModelForm[Rate]):
 
 @admin.register(Sender)
 class SenderAdmin(admin.ModelAdmin[Sender]):
-    list_display = ("name", "account", "status", "takes_replies", "description", "created_at")
-    list_editable = ("status",)
-    list_display_links = ("name",)
+    list_display = (
+        "name",
+        "account",
+        "status",
+        "takes_replies",
+        "description",
+        "reason",
+        "asked_by",
+        "created_at",
+    )
     list_filter = ("status", "takes_replies")
-    list_select_related = ("account",)
-    # Each row of the list is three fields of its form; 200 are accepted.
+    list_select_related = ("account", "asked_by")
     list_per_page = 50
     search_fields = ("name", "account__name")
     ordering = ("-pk",)
-    fields = ("account", "name", "status", "takes_replies", "description")
+    fields = NewSenderForm.Meta.fields
+    action_form = DecisionForm
     actions = ("approve", "refuse")
 
     @admin.action(description=_("Approve selected senders"), permissions=["change"])
-    def approve(self, request: HttpRequest, senders: QuerySet[Sender]) -> None:
-        self._decide(request, senders, Sender.Status.ENABLED)
+    def approve(self, request: HttpRequest, chosen: QuerySet[Sender]) -> None:
+        undecided = chosen.exclude(status=Sender.Status.ENABLED).select_related("account")
+        changed = 0
+        for sender in undecided.order_by("pk"):
+            senders.enable_sender(sender.account, sender.name, by=signed_in(request))
+            changed += 1
+        self._tell(request, changed, Sender.Status.ENABLED)
 
     @admin.action(description=_("Refuse selected senders"), permissions=["change"])
-    def refuse(self, request: HttpRequest, senders: QuerySet[Sender]) -> None:
-        self._decide(request, senders, Sender.Status.REFUSED)
+    def refuse(self, request: HttpRequest, chosen: QuerySet[Sender]) -> None:
+        because = request.POST.get("because", "").strip()[:500]
+        if not because:
+            self.message_user(request, _SAY_WHY, messages.ERROR)
+            return
+        changed = sum(
+            senders.refuse(sender, because, by=signed_in(request))
+            for sender in chosen.order_by("pk")
+        )
+        self._tell(request, changed, Sender.Status.REFUSED)
 
-    def _decide(
-        self, request: HttpRequest, senders: QuerySet[Sender], status: Sender.Status
-    ) -> None:
-        changed = 0
-        for sender in senders.exclude(status=status).select_related("account").order_by("pk"):
-            _set_status(sender, status, by=signed_in(request))
-            changed += 1
+    def _tell(self, request: HttpRequest, changed: int, status: Sender.Status) -> None:
+        tasks.ring(tasks.tell_of_senders)
         words = {"count": changed, "status": status.label}
         self.message_user(
             request,
@@ -115,28 +155,23 @@ class SenderAdmin(admin.ModelAdmin[Sender]):
             }
             activity.record(by, "sender added", obj.account, after=told)
             return
-        if "description" in form.changed_data:
-            obj.save(update_fields=["description"])
+        if changed := {"description", "reason"} & set(form.changed_data):
+            obj.save(update_fields=sorted(changed))
         if "takes_replies" in form.changed_data:
             _set_takes_replies(obj, obj.takes_replies, by=by)
-        if "status" in form.changed_data:
-            _set_status(obj, Sender.Status(obj.status), by=by)
+        if {"status", "refused_because"} & set(form.changed_data):
+            _decide(obj, by=by)
+            transaction.on_commit(lambda: tasks.ring(tasks.tell_of_senders))
 
 
-def _set_status(sender: Sender, status: Sender.Status, *, by: User) -> None:
-    if status == Sender.Status.ENABLED:
-        accounts.enable_sender(sender.account, sender.name, by=by)
-        return
-    with transaction.atomic():
-        before = Sender.objects.select_for_update().get(pk=sender.pk).status
-        Sender.objects.filter(pk=sender.pk).update(status=status)
-        activity.record(
-            by,
-            f"sender {status}",
-            sender.account,
-            before={"status": before},
-            after={"sender": sender.name, "status": str(status)},
-        )
+def _decide(sender: Sender, *, by: User) -> None:
+    match Sender.Status(sender.status):
+        case Sender.Status.ENABLED:
+            senders.enable_sender(sender.account, sender.name, by=by)
+        case Sender.Status.REFUSED:
+            senders.refuse(sender, sender.refused_because, by=by)
+        case Sender.Status.WAITING:
+            senders.put_back(sender, by=by)
 
 
 def _set_takes_replies(sender: Sender, takes_replies: bool, *, by: User) -> None:

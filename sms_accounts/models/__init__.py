@@ -25,7 +25,7 @@ from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
-from sms_accounts.models.routing import Rate, Sender
+from sms_accounts.models.routing import Rate, Sender, SenderNotice
 from sms_accounts.models.sending import IdempotencyKey, Pace
 from sms_accounts.models.spending import DaySpent
 from sms_accounts.models.user import User
@@ -66,6 +66,7 @@ __all__ = [
     "QuotaRenewal",
     "Rate",
     "Sender",
+    "SenderNotice",
     "SmppCarrier",
     "State",
     "Submission",

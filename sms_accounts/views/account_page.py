@@ -82,6 +82,7 @@ def header(account: Account, *, current: str) -> dict[str, object]:
         ("account", _("Overview")),
         ("api-users", _("API users")),
         ("messages", _("Messages")),
+        ("senders", _("Senders")),
         ("credits", _("Credits")),
         ("alert-log", _("Alerts")),
         ("callbacks", _("Callbacks")),

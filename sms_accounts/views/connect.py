@@ -80,20 +80,22 @@ def connect(request: HttpRequest, name: str) -> HttpResponse:
 
 def _offer(request: HttpRequest, account: Account) -> _Offer:
     users = ApiUser.objects.present().filter(account=account).order_by(Lower("login"))
-    enabled = Sender.objects.filter(account=account, status=Sender.Status.ENABLED)
-    pairs = [(str(pk), login) for pk, login in users.values_list("pk", "login")]
-    senders = list(enabled.order_by("name").values_list("name", flat=True))
+    found = {str(user.pk): user for user in users.only("login", "account")}
+    pairs = [(pk, user.login) for pk, user in found.items()]
     asked = request.POST or request.GET
     user, sender = asked.get("user", ""), asked.get("sender", "")
-    if user and user not in dict(pairs):
+    if user and user not in found:
         raise Http404
+    user = user or next(iter(found), "")
+    enabled = Sender.objects.enabled_for(account, found.get(user))
+    senders = list(enabled.order_by("name").values_list("name", flat=True))
     if sender not in senders:
         sender = ""
     return _Offer(
         users=pairs,
         senders=[(name, name) for name in senders],
         chosen={
-            "user": user or next(iter(dict(pairs)), ""),
+            "user": user,
             "sender": sender or next(iter(senders), ""),
         },
     )

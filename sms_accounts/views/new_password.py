@@ -28,7 +28,7 @@ def show_password(
 
 def _curl(api_user: ApiUser, password: str) -> str:
     """Return a line for a shell; by POST, since a user may refuse passwords in URLs."""
-    senders = Sender.objects.filter(account=api_user.account, status=Sender.Status.ENABLED)
+    senders = Sender.objects.enabled_for(api_user.account, api_user)
     parameters = http2sms.form(
         account=api_user.account.name,
         login=api_user.login,

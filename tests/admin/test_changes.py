@@ -8,12 +8,13 @@ from allauth.account.models import EmailAddress
 from django.urls import reverse
 from django.utils import timezone
 
-from sms_accounts import api_users
+from sms_accounts import api_users, senders
 from sms_accounts.models import (
     Activity,
     ApiUser,
     Rate,
     Sender,
+    SenderNotice,
     User,
 )
 from tests.admin.rows import make_clerk, text_of, url
@@ -29,8 +30,11 @@ class TestSenders:
 
     @pytest.mark.parametrize(("action", "status"), [("approve", "enabled"), ("refuse", "refused")])
     def test_are_decided_upon_many_at_once(self, browser, staff, action, status):
-        senders = [self.make(), self.make()]
-        chosen = {"action": action, "_selected_action": [sender.pk for sender in senders]}
+        chosen = {
+            "action": action,
+            "because": "Not yours",
+            "_selected_action": [self.make().pk, self.make().pk],
+        }
 
         page = browser.post(url(Sender), chosen, follow=True)
 
@@ -38,28 +42,46 @@ class TestSenders:
         assert set(Sender.objects.filter(name="Shop").values_list("status", flat=True)) == {status}
         recorded = Activity.objects.filter(action=f"sender {status}", by=staff)
         assert recorded.count() == 2
+        assert SenderNotice.objects.filter(status=status).count() == 2
+
+    def test_are_refused_only_with_a_reason(self, browser):
+        sender = self.make()
+        chosen = {"action": "refuse", "because": " ", "_selected_action": [sender.pk]}
+        fields = {"status": "refused", "refused_because": "", "description": ""}
+
+        listed = text_of(browser.post(url(Sender), chosen, follow=True))
+        changed = text_of(browser.post(url(Sender, "change", sender.pk), fields))
+
+        sender.refresh_from_db()
+        assert "Say why: the holder reads it." in listed
+        assert "Say why: the holder reads it." in changed
+        assert sender.status == "waiting"
 
     @pytest.mark.parametrize("status", ["enabled", "refused"])
-    def test_are_decided_upon_in_the_list(self, browser, staff, status):
+    def test_are_decided_upon_one_by_one(self, browser, staff, status):
         sender = self.make()
-        row = Sender.objects.order_by("-pk")
-        fields = {
-            "form-TOTAL_FORMS": row.count(),
-            "form-INITIAL_FORMS": row.count(),
-            "_save": "Save",
-        }
-        for index, each in enumerate(row):
-            fields |= {f"form-{index}-id": each.pk, f"form-{index}-status": each.status}
-        fields["form-0-status"] = status
+        fields = {"status": status, "refused_because": "Not yours", "description": ""}
 
-        browser.post(url(Sender), fields)
+        browser.post(url(Sender, "change", sender.pk), fields)
 
         sender.refresh_from_db()
         assert sender.status == status
+        assert sender.refused_because == ("Not yours" if status == "refused" else "")
         change = Activity.objects.order_by("pk").last()
         assert change is not None
         assert (change.action, change.by) == (f"sender {status}", staff)
         assert change.before["status"] == "waiting"
+
+    def test_can_be_made_to_wait_again(self, browser):
+        sender = self.make()
+        senders.enable_sender(sender.account, sender.name, by=None)
+        SenderNotice.objects.all().delete()
+
+        browser.post(url(Sender, "change", sender.pk), {"status": "waiting", "description": ""})
+
+        sender.refresh_from_db()
+        assert (sender.status, sender.decided_at) == ("waiting", None)
+        assert not SenderNotice.objects.exists()
 
     def test_are_added_for_an_account(self, browser, staff):
         account = make_account()

@@ -16,6 +16,7 @@ from sms_accounts.management.commands._answers import (
 from sms_accounts.models import Account, Membership, Sender, User, Wallet
 from sms_accounts.models.account import ACCOUNT_NAME
 from sms_accounts.models.routing import SENDER_NAME
+from sms_accounts.senders import enable_sender
 
 
 class Command(BaseCommand):
@@ -98,7 +99,7 @@ def _complete(account: Account, owner: User, senders: list[str]) -> str:
     )
     missing = [sender for sender in dict.fromkeys(senders) if sender not in enabled]
     for sender in missing:
-        accounts.enable_sender(account, sender, by=None)
+        enable_sender(account, sender, by=None)
     return answer(
         account=account.name,
         created=False,
