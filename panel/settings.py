@@ -184,7 +184,14 @@ CELERY_TASK_ROUTES = {
 _RING = {"schedule": timedelta(seconds=2), "options": {"expires": 10}}
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"sms_accounts.tasks.{name}", **_RING}
-    for name in ("deliver_due", "record_dlrs", "call_due", "alert_due", "alert_sms_due")
+    for name in (
+        "send_batches",
+        "deliver_due",
+        "record_dlrs",
+        "call_due",
+        "alert_due",
+        "alert_sms_due",
+    )
 } | {
     "follow_up": {
         "task": "sms_accounts.tasks.follow_up",

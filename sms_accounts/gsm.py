@@ -11,6 +11,20 @@ from typing import Literal
 
 Coding = Literal["gsm7", "ucs2"]
 
+# What word processors and phones put in the place of characters that 7 bits have.
+_PLAIN = {
+    **dict.fromkeys("‘’‚‛′´ʼ`", "'"),
+    **dict.fromkeys("“”„‟″«»", '"'),
+    **dict.fromkeys("‐‑‒–—―−•·", "-"),
+    **dict.fromkeys("‹", "<"),
+    **dict.fromkeys("›", ">"),
+    # No-break and typographic spaces, tabs, and what is there but not seen.
+    **dict.fromkeys("\t\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f", " "),
+    **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
+    **dict.fromkeys("\u2028\u2029", "\n"),
+    "…": "...",
+}
+
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -26,6 +40,10 @@ _SINGLE: dict[Coding, int] = {"gsm7": 160, "ucs2": 70}
 _JOINED: dict[Coding, int] = {"gsm7": 153, "ucs2": 67}
 
 
+_TO_PLAIN = str.maketrans(_PLAIN)
+_NOT_GSM7 = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
+
+
 @dataclass(frozen=True)
 class Length:
     """How long a text is: its coding, its units (septets, or 16-bit units), its parts."""
@@ -38,6 +56,19 @@ class Length:
 def coding_of(text: str) -> Coding:
     """Return `gsm7` where every character is in the basic set or the extension table."""
     return "gsm7" if _GSM7_TEXT.fullmatch(text) else "ucs2"
+
+
+def beyond_gsm7(text: str) -> list[str]:
+    """Return the characters that make a text Unicode, each once, in the order they come."""
+    return list(dict.fromkeys(_NOT_GSM7.findall(text)))
+
+
+def with_plain_signs(text: str) -> str:
+    """Return a text with plain quotes, dashes, dots and spaces instead of typographic ones.
+
+    Letters and everything else that says something stay as they are.
+    """
+    return text.translate(_TO_PLAIN)
 
 
 def measure(text: str, *, coding: Coding | None = None) -> Length:

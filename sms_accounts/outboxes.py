@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from sms_accounts.models import Callback, DlrPost, Message, Notification, SenderNotice, State
+from sms_accounts.models import Batch, Callback, DlrPost, Message, Notification, SenderNotice, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,15 @@ class Outbox:
 
 
 OUTBOXES = (
+    Outbox(
+        name="batches",
+        label=gettext_lazy("Orders from the browser to go on with"),
+        rows=lambda now: Batch.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
     Outbox(
         name="queued",
         label=gettext_lazy("Messages to submit"),

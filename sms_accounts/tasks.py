@@ -11,6 +11,8 @@ from redis.exceptions import RedisError
 
 from sms_accounts import (
     alerts,
+    batch_sending,
+    batches,
     callback_endpoints,
     callbacks,
     counting,
@@ -32,6 +34,13 @@ def deliver_due() -> None:
     if delivery.deliver_due():
         ring(alert_due)
         ring(call_due)
+
+
+@shared_task
+def send_batches() -> None:
+    if batch_sending.send_due():
+        ring(deliver_due)
+        ring(alert_due)
 
 
 @shared_task
@@ -95,6 +104,7 @@ def end_overdue() -> None:
 @shared_task
 def purge() -> None:
     idempotency.purge()
+    batches.empty_old()
 
 
 @shared_task

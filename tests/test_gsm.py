@@ -141,3 +141,27 @@ class TestSplit:
         for part in parts:
             # Would fail on half a surrogate pair.
             part.encode("utf-16-le")
+
+
+class TestPlainSigns:
+    def test_take_the_place_of_typographic_ones(self):
+        text = "“It’s” – 5\u00a0€ … «oui»\u200b\tça ‑ •"
+
+        plain = gsm.with_plain_signs(text)
+
+        assert plain == '"It\'s" - 5 € ... "oui" ça - -'
+
+    def test_leave_letters_and_pictures_alone(self):
+        assert gsm.with_plain_signs("œuf ê 😀 ß\n") == "œuf ê 😀 ß\n"
+
+    def test_leave_what_7_bits_have_alone(self):
+        assert gsm.with_plain_signs(gsm.BASIC + EXTENDED) == gsm.BASIC + EXTENDED
+
+    def test_are_all_of_7_bits_themselves(self):
+        typographic = "‘’‚‛“”„‟«»‹›‐‑‒–—―−•·…′″\u00a0\u2009\u202f\u00ad\u200b\ufeff\u2028\t`´"
+
+        assert gsm.coding_of(gsm.with_plain_signs(typographic)) == "gsm7"
+
+    def test_what_is_beyond_7_bits_is_named_once_in_order(self):
+        assert gsm.beyond_gsm7("a’bê’😀ç€ß") == ["’", "ê", "😀", "ç"]
+        assert gsm.beyond_gsm7(gsm.BASIC + EXTENDED) == []

@@ -151,7 +151,8 @@ class TestUsers:
         )
         senders.set_users(replies, [other], by=None)
 
-        assert (remembered(user).senders, remembered(user).reply_sender) == ({"Example"}, "")
+        assert remembered(user).senders == {"Example"}
+        assert remembered(user).reply_sender == ""
         assert remembered(other).reply_sender == "36184"
         assert orders.reply_sender(account, api_user=other) == "36184"
         with pytest.raises(orders.NoReplySender):

@@ -6,11 +6,11 @@ Its texts are part of the protocol and therefore never translated.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import MAXYEAR, UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from sms_accounts import credentials, idempotency, ledger, orders, pace, submission
+from sms_accounts import credentials, idempotency, ledger, local_times, orders, pace, submission
 from sms_accounts.callers import Caller
 from sms_accounts.endpoints.http2sms_answers import FORMATS, Accepted, NotSent, Refused, shown
 from sms_accounts.endpoints.http2sms_request import Said
@@ -140,17 +140,11 @@ def _deferred(said: Said, account: Account) -> datetime | None:
     if digits is None:
         raise _wrong_time()
     hour, minute, day, month, year = map(int, digits.groups())
-    zone = ZoneInfo(account.time_zone)
     try:
-        local = datetime(year, month, day, hour, minute, tzinfo=zone)
-        moment = local.astimezone(UTC)
-        exists = moment.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
-    except (ValueError, OverflowError):
+        local = datetime(year, month, day, hour, minute)  # noqa: DTZ001  # the zone comes next
+        return local_times.moment_of(local, ZoneInfo(account.time_zone))
+    except ValueError:
         raise _wrong_time() from None
-    # The clocks were put forward over it, or it could not be told in every zone.
-    if not exists or year == MAXYEAR:
-        raise _wrong_time()
-    return moment
 
 
 def _wrong_time() -> NotSent:

@@ -5,6 +5,7 @@ from sms_accounts.models.activity import Activity
 from sms_accounts.models.alert import Alert, Fall, Level, Notification, levels_of
 from sms_accounts.models.api_user import AddressUse, ApiUser
 from sms_accounts.models.attempt import Attempt, DlrPost, DlrReport
+from sms_accounts.models.batch import Batch, BatchReceiver, ReceiverFile
 from sms_accounts.models.callback import (
     Callback,
     CallbackAttempt,
@@ -41,6 +42,8 @@ __all__ = [
     "AlertTexts",
     "ApiUser",
     "Attempt",
+    "Batch",
+    "BatchReceiver",
     "Callback",
     "CallbackAttempt",
     "CallbackEndpoint",
@@ -65,6 +68,7 @@ __all__ = [
     "Pace",
     "QuotaRenewal",
     "Rate",
+    "ReceiverFile",
     "Sender",
     "SenderNotice",
     "SmppCarrier",

@@ -81,6 +81,7 @@ def header(account: Account, *, current: str) -> dict[str, object]:
     tabs = [
         ("account", _("Overview")),
         ("api-users", _("API users")),
+        ("send", _("Send")),
         ("messages", _("Messages")),
         ("senders", _("Senders")),
         ("credits", _("Credits")),
