@@ -4,19 +4,19 @@ The row is the job. A portion is one transaction: messages, their payment, and w
 became which of them. Whoever dies in it has sent nothing of it, and nobody is sent to twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
 import structlog
 from django.db import OperationalError, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 
 from sms_accounts import ledger, orders, submission
 from sms_accounts.batches import Because, end, left_of
-from sms_accounts.models import Batch, BatchReceiver, Submission
+from sms_accounts.models import Batch, BatchReceiver, Message, Submission
 
 log = structlog.get_logger(__name__)
 
@@ -74,67 +74,74 @@ def _send_portion(batch: Batch, now: datetime) -> int:
     if not batch.account.is_enabled:
         end(batch, because=Because.ACCOUNT)
         return 0
+    try:
+        sender = orders.enabled_sender(batch.account, batch.sender, api_user=None)
+    except orders.SenderNotEnabled:
+        end(batch, because=Because.SENDER)
+        return 0
     left = left_of(batch)
     if batch.last_receiver is not None:
         left = left.filter(pk__lte=batch.last_receiver)
     rows = list(left[:PORTION])
-    try:
-        priced = list(_orders(batch, rows, now))
-    except orders.SenderNotEnabled:
-        end(batch, because=Because.SENDER)
-        return 0
-    spent, is_short = Decimal(0), False
-    outcomes = submission.store_each([one for _rows, one in priced])
-    for (of_order, one), outcome in zip(priced, outcomes, strict=True):
-        if isinstance(outcome, submission.Receipt):
-            ids = dict(zip(one.quote.credits, outcome.message_ids, strict=True))
-            spent += one.quote.total
-            for row in of_order:
-                row.message_id = ids.get(row.msisdn)
-                row.is_waiting = False
-        elif isinstance(outcome, ledger.InsufficientCredits):
-            is_short = True
+    decided, priced = set[int](), []
+    for keys, order in _orders(batch, rows, now):
+        try:
+            quote = orders.quote(order)
+        except orders.Refused as refused:
+            log.warning("batch_receivers_refused", batch=batch.pk, kind=type(refused).__name__)
+            decided.update(keys)
         else:
-            # Nobody else's key, pace or memory is part of such an order.
+            priced.append((keys, orders.Priced(order=order, sender=sender, quote=quote, at=now)))
+    submissions, spent = [], Decimal(0)
+    outcomes = submission.store_each([one for _keys, one in priced])
+    for (keys, one), outcome in zip(priced, outcomes, strict=True):
+        if isinstance(outcome, submission.Receipt):
+            submissions.append(outcome.submission_id)
+            spent += one.quote.total
+            decided.update(keys)
+        elif not isinstance(outcome, ledger.InsufficientCredits):
+            # Nobody's key, pace or memory is part of such an order.
             raise outcome
-    return _record(batch, rows, spent=spent, is_short=is_short)
+    accepted = _record(batch, decided, submissions, spent=spent)
+    if len(decided) < len(rows):
+        end(batch, because=Because.CREDITS)
+    elif len(rows) < PORTION:
+        end(batch, because=Because.PART if left_of(batch).exists() else None)
+    return accepted
 
 
 def _orders(
     batch: Batch, rows: Sequence[BatchReceiver], now: datetime
-) -> Iterator[tuple[list[BatchReceiver], orders.Priced]]:
-    """Yield what is to be sent, with the receivers of each; who cannot be sent to is marked."""
+) -> Iterator[tuple[list[int], orders.Order]]:
+    """Yield an order for those beside each other who get the same text, and their keys."""
     is_later = batch.scheduled_at is not None and batch.scheduled_at > now + SOON
     for text, same in groupby(rows, key=lambda row: row.text):
         of_order = list(same)
-        order = orders.Order(
-            account=batch.account,
-            api_user=None,
-            channel=Submission.Channel.PANEL,
-            sender=batch.sender,
-            receivers=[row.msisdn for row in of_order],
-            text=text or batch.text,
-            stop_clause=batch.stop_clause,
-            message_class=0 if batch.is_flash else None,
-            tag=batch.tag,
-            scheduled_at=batch.scheduled_at if is_later else None,
+        yield (
+            [row.pk for row in of_order],
+            orders.Order(
+                account=batch.account,
+                api_user=None,
+                channel=Submission.Channel.PANEL,
+                sender=batch.sender,
+                receivers=[row.msisdn for row in of_order],
+                text=text or batch.text,
+                stop_clause=batch.stop_clause,
+                message_class=0 if batch.is_flash else None,
+                tag=batch.tag,
+                scheduled_at=batch.scheduled_at if is_later else None,
+            ),
         )
-        try:
-            priced = orders.priced(order)
-        except orders.SenderNotEnabled:
-            raise
-        except orders.Refused as refused:
-            log.warning("batch_receivers_refused", batch=batch.pk, kind=type(refused).__name__)
-            for row in of_order:
-                row.is_waiting = False
-        else:
-            yield of_order, priced
 
 
-def _record(batch: Batch, rows: Sequence[BatchReceiver], *, spent: Decimal, is_short: bool) -> int:
-    decided = [row for row in rows if not row.is_waiting]
-    accepted = sum(row.message_id is not None for row in decided)
-    BatchReceiver.objects.bulk_update(decided, ["message", "is_waiting"])
+def _record(
+    batch: Batch, decided: Collection[int], submissions: Sequence[int], *, spent: Decimal
+) -> int:
+    """Write down which receiver became which message; return how many did."""
+    messages = Message.objects.filter(submission__in=submissions, msisdn=OuterRef("msisdn"))
+    rows = BatchReceiver.objects.filter(pk__in=decided)
+    rows.update(is_waiting=False, message=Subquery(messages.values("pk")[:1]))
+    accepted = rows.filter(message__isnull=False).count()
     # The transaction has the row locked: these are the figures of now.
     Batch.objects.filter(pk=batch.pk).update(
         accepted=batch.accepted + accepted,
@@ -144,8 +151,4 @@ def _record(batch: Batch, rows: Sequence[BatchReceiver], *, spent: Decimal, is_s
         due_at=timezone.now(),
         faults=0,
     )
-    if is_short:
-        end(batch, because=Because.CREDITS)
-    elif len(rows) < PORTION:
-        end(batch, because=Because.PART if left_of(batch).exists() else None)
     return accepted

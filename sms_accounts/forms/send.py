@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from crispy_forms.bootstrap import StrictButton
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Div, Layout
+from crispy_forms.layout import HTML, Div, Layout
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
@@ -115,7 +115,7 @@ class SendForm(forms.Form):
         self._file_problem = file_problem
         _offer(self.fields["sender"], senders)
         self.fields["file"].help_text = _(
-            "With a column %(number)s, and others to fill the text with: {name} becomes what the "
+            "With a column “%(number)s”, and others to fill the text with: {name} becomes what the "
             "row has under name. At most %(rows)s rows and %(size)d MB."
         ) % {
             "number": receiver_lists.NUMBER,
@@ -311,10 +311,16 @@ def _helper() -> FormHelper:
     helper.form_id = "send"
     helper.form_class = "send-form"
     helper.attrs = {"novalidate": ""}
+    # Return in a field presses the first button of the form, whatever that does.
+    default = StrictButton(
+        _("Continue"), type="submit", css_class="visually-hidden", tabindex="-1", aria_hidden="true"
+    )
     helper.layout = Layout(
+        default,
         "sender",
         "receivers",
         "file",
+        HTML('{% include "sms/send/kept_file.html" %}'),
         "text",
         "stop_clause",
         Div("when", "at", css_class="send-when"),

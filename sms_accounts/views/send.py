@@ -28,6 +28,7 @@ from sms_accounts.views.account_page import (
 
 # So many of the latest orders stand under the form.
 MOST_SHOWN = 5
+_MOST_NAMED = 3
 # What the buttons beside Continue ask for.
 _COUNT, _PLAIN, _NO_FILE = "count", "plain", "no-file"
 _PROGRESS = "progress"
@@ -205,6 +206,7 @@ def _counted(form: SendForm, account: Account, file: _File) -> dict[str, object]
         "has_plain_signs": gsm.with_plain_signs(form.text_so_far) != form.text_so_far,
         "countries": _country_rows(batch_plans.by_country(prices)),
         "is_dear": plan.credits > account.wallet.spendable,
+        "left_out": _left_out(plan),
         "shown_sender": form.sender_so_far,
         "kept_file": file.kept,
         "file_problem": file.problem,
@@ -212,11 +214,24 @@ def _counted(form: SendForm, account: Account, file: _File) -> dict[str, object]
     }
 
 
+def _left_out(plan: batch_plans.Plan) -> list[str]:
+    """Return how many receivers are left out for each reason, and a few of them."""
+    return [
+        told % {"count": len(given), "some": ", ".join(one[:40] for one in given[:_MOST_NAMED])}
+        for told, given in (
+            (_("%(count)d twice (%(some)s)"), plan.duplicates),
+            (_("%(count)d no number (%(some)s)"), plan.invalid),
+            (_("%(count)d that cannot be sent to (%(some)s)"), plan.not_served),
+        )
+        if given
+    ]
+
+
 def _country_rows(sums: list[batch_plans.OfCountry]) -> list[CountryRow]:
     language = get_language() or "en"
     return [
         CountryRow(
-            name=countries.name_of(one.country, language) if one.country else _("No country"),
+            name=countries.name_of(one.country, language) if one.country else _("Country unknown"),
             receivers=one.receivers,
             parts=one.parts,
             credits=one.credits,
@@ -266,6 +281,8 @@ def _ask(request: HttpRequest, batch: Batch) -> HttpResponse:
         "is_dear": is_dear,
         "affordable": batches.affordable(batch) if is_dear else None,
         "sample": sample,
+        "length": gsm.measure(sample),
+        "coding": _CODINGS[gsm.coding_of(sample)],
         "shown_sender": batch.sender,
         "left_out": batch.left_out,
         "is_merged": bool(first and first.text),
@@ -311,7 +328,11 @@ def _show_progress(request: HttpRequest, batch: Batch) -> HttpResponse:
         "kept_hours": int(batches.KEPT.total_seconds() // 3600),
     }
     if getattr(request, "htmx", None) and request.htmx.target == _PROGRESS:  # type: ignore[attr-defined]
-        return show(request, "sms/send/progress_region.html", account, context)
+        answer = show(request, "sms/send/progress_region.html", account, context)
+        if is_over:
+            # The header tells the credits of before.
+            answer["HX-Refresh"] = "true"
+        return answer
     context = {**header(account, current="send"), **context}
     return show(request, "sms/send/progress.html", account, context)
 

@@ -193,7 +193,7 @@ class TestCount:
         assert "France 1 2 2.00" in told
         assert "Belgium 1 2 2.00" in told
         assert "In all 2 4.00" in told
-        assert "1 duplicate 1 that is no number" in told
+        assert f"Left out: 1 twice ({NUMBER}), 1 no number (nobody)." in told
 
     def test_has_the_stop_clause_in_it(self, browser, account):
         told = counted(browser, account, text="x" * 155, stop_clause="on")
@@ -442,6 +442,8 @@ class TestProgress:
         assert 'hx-trigger="every 2s"' in under_way.content.decode()
         assert "5 / 5" in said(over)
         assert "hx-trigger" not in over.content.decode()
+        # With the credits that are left now, in the header.
+        assert (under_way.get("HX-Refresh"), over["HX-Refresh"]) == (None, "true")
 
     def test_is_a_page_with_its_messages_a_click_away(self, browser, account, batch):
         answer = browser.get(page("batch", account, batch.pk))
