@@ -13,26 +13,30 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sms_accounts import books, ledger, self_check
+from sms_accounts import books, ledger, self_check, senders
 from sms_accounts.models import (
+    Batch,
     Callback,
     DlrPost,
     Heartbeat,
     LedgerEntry,
     Message,
     Notification,
+    SenderNotice,
     SmppCarrier,
     State,
     Wallet,
 )
 from sms_accounts.outboxes import OUTBOXES
 from sms_accounts.self_check import Level
+from tests.batches_made import make_batch
 from tests.factories import (
     make_account,
     make_alert,
     make_api_user,
     make_message,
     make_smpp_carrier,
+    make_user,
 )
 from tests.heartbeats import hear, hear_all
 from tests.plans import plan_of
@@ -72,7 +76,7 @@ def test_of_an_installation_at_work_is_well(alive):
     checks = self_check.run()
 
     assert [check for check in checks if check.level != Level.OK] == []
-    assert len({check.name for check in checks}) == len(checks) == 17
+    assert len({check.name for check in checks}) == len(checks) == 19
     assert all(check.figure and not check.advice for check in checks)
 
 
@@ -172,6 +176,12 @@ def overdue(name, now):
     elif name == "notifications":
         make_alert(make_api_user(threshold=5))
         Notification.objects.update(due_at=since)
+    elif name == "batches":
+        batch = make_batch(make_account(), by=make_user())
+        Batch.objects.filter(pk=batch.pk).update(state=Batch.State.SENDING, due_at=since)
+    elif name == "sender_notices":
+        senders.refuse(make_account().senders.get(), "No", by=None)
+        SenderNotice.objects.update(due_at=since)
     elif name == "callbacks":
         message = make_message()
         Callback.objects.create(
@@ -236,6 +246,8 @@ class TestOutbox:
 
     def test_is_found_by_its_index(self, outbox):
         index = {
+            "batches": "batches_due",
+            "sender_notices": "sender_notices_due",
             "queued": "messages_due",
             "scheduled": "messages_scheduled",
             "submitting": "messages_submitting",

@@ -10,6 +10,7 @@ from sms_accounts.admin import (  # noqa: F401  # each registers its pages
     accounts,
     alerts,
     api_users,
+    batches,
     callbacks,
     carriers,
     messages,

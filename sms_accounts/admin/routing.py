@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from sms_accounts import activity, senders, tasks
-from sms_accounts.admin.base import RowByNameField, signed_in
-from sms_accounts.models import Account, Rate, Sender, User
+from sms_accounts.admin.base import ReadOnlyAdmin, RowByNameField, signed_in
+from sms_accounts.models import Account, Rate, Sender, SenderNotice, User
 from sms_accounts.models.fields import HUNDREDTH, MOST_CREDITS
 
 _SAY_WHY = _("Say why: the holder reads it.")
@@ -186,6 +186,27 @@ def _set_takes_replies(sender: Sender, takes_replies: bool, *, by: User) -> None
             before={"takes replies": not takes_replies},
             after={"sender": sender.name, "takes replies": takes_replies},
         )
+
+
+@admin.register(SenderNotice)
+class SenderNoticeAdmin(ReadOnlyAdmin[SenderNotice]):
+    list_display = (
+        "id",
+        "account",
+        "sender",
+        "status",
+        "address",
+        "state",
+        "tries",
+        "due_at",
+        "done_at",
+        "note",
+    )
+    list_filter = ("state", "status")
+    list_select_related = ("account",)
+    search_fields = ("=address", "=account__name")
+    search_help_text = _("Whole address, or whole name of an account")
+    fields = (*list_display[1:], "refused_because")
 
 
 @admin.register(Rate)

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
-from sms_accounts import opt_outs, submission
+from sms_accounts import opt_outs, senders, submission
 from sms_accounts.models import (
     Attempt,
     Callback,
@@ -23,6 +23,7 @@ from sms_accounts.models import (
     State,
     User,
 )
+from tests.batches_made import make_batch
 from tests.factories import make_api_user, make_order, make_user
 
 _numbers = itertools.count(100)
@@ -53,6 +54,8 @@ def make_history() -> Message:
     message = Message.objects.get(pk=receipt.message_ids[0])
     message.advance(State.SUBMITTING, since=now)
     message.advance(State.ENROUTE, since=now)
+    make_batch(user.account, by=make_user())
+    senders.refuse(user.account.senders.get(), "Not yours", by=None)
     post = DlrPost.objects.create(carrier="simulator", body=b"id=1&stat=DELIVRD", received_at=now)
     add_details(message, post)
     return message

@@ -19,6 +19,7 @@ from sms_accounts.models import (
     Alert,
     ApiUser,
     Attempt,
+    Batch,
     Callback,
     DlrPost,
     DlrReport,
@@ -28,6 +29,7 @@ from sms_accounts.models import (
     OptOut,
     Rate,
     Sender,
+    SenderNotice,
     SmppCarrier,
     State,
     Submission,
@@ -48,6 +50,8 @@ READ_ONLY = (
     Notification,
     Callback,
     DlrPost,
+    Batch,
+    SenderNotice,
 )
 WRITABLE = (Account, User, Sender, Rate, OptOut, SmppCarrier)
 PAGES: tuple[type[Model], ...] = (*READ_ONLY, *WRITABLE)
