@@ -176,8 +176,8 @@ STATUSES = (
     ),
     Status(
         number=241,
-        meaning=_("The sender is unknown or not enabled."),
-        advice=_("Use an enabled sender of the account."),
+        meaning=_("The sender is unknown, not enabled, or not for this user."),
+        advice=_("Use an enabled sender that this user may show: see Senders."),
     ),
     Status(
         number=401,

@@ -111,8 +111,7 @@ def _file(request: HttpRequest, account: Account) -> _File:
     key = request.POST.get("file_key", "")
     if not (key.isascii() and key.isdecimal() and len(key) <= _LONGEST_KEY):
         return _File()
-    of_person = ReceiverFile.objects.filter(account=account, by=who(request))
-    return _File(of_person.filter(pk=int(key)).first())
+    return _File(ReceiverFile.objects.filter(account=account, pk=int(key)).first())
 
 
 def _chosen_file(request: HttpRequest, account: Account, chosen: UploadedFile[bytes]) -> _File:
@@ -327,7 +326,8 @@ def _show_progress(request: HttpRequest, batch: Batch) -> HttpResponse:
         "may_go_on": batch.state == Batch.State.STOPPED and batch.emptied_at is None,
         "kept_hours": int(batches.KEPT.total_seconds() // 3600),
     }
-    if getattr(request, "htmx", None) and request.htmx.target == _PROGRESS:  # type: ignore[attr-defined]
+    htmx = getattr(request, "htmx", None)
+    if htmx is not None and htmx.target == _PROGRESS:
         answer = show(request, "sms/send/progress_region.html", account, context)
         if is_over:
             # The header tells the credits of before.
