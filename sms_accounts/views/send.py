@@ -153,7 +153,8 @@ def _senders(account: Account) -> list[str]:
 
 def _blank_form(request: HttpRequest, account: Account) -> SendForm:
     """Return an empty form, or one with the order that somebody goes back to change."""
-    typed: Mapping[str, object] = {}
+    default = account.default_sender
+    typed: Mapping[str, object] = {"sender": default.name} if default else {}
     file: ReceiverFile | None = None
     key = request.GET.get("change", "")
     if key.isascii() and key.isdecimal() and len(key) <= _LONGEST_KEY:

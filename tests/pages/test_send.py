@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from sms_accounts import batch_sending, batches, receiver_lists
+from sms_accounts import accounts, batch_sending, batches, receiver_lists, senders
 from sms_accounts.models import (
     Account,
     Activity,
@@ -70,6 +70,14 @@ class TestForm:
         offered = re.findall(r'<option value="([^"]*)"', answer.content.decode())
         assert offered == ["Example"]
         assert "Enter receivers to see it." in said(answer)
+
+    def test_begins_with_the_default_sender(self, browser, account):
+        second = senders.enable_sender(account, "Second", by=None)
+        accounts.change(account, {"default_sender": second}, by=None)
+
+        html = browser.get(page("send", account)).content.decode()
+
+        assert re.search(r'<option value="Second"\s+selected', html)
 
     def test_says_what_to_do_without_a_sender(self, browser, account):
         Sender.objects.all().delete()
