@@ -11,7 +11,7 @@ from itertools import groupby
 
 import structlog
 from django.db import OperationalError, transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery, Sum
 from django.utils import timezone
 
 from sms_accounts import ledger, orders, submission
@@ -92,17 +92,18 @@ def _send_portion(batch: Batch, now: datetime) -> int:
             decided.update(keys)
         else:
             priced.append((keys, orders.Priced(order=order, sender=sender, quote=quote, at=now)))
-    submissions, spent = [], Decimal(0)
+    submissions = []
     outcomes = submission.store_each([one for _keys, one in priced])
-    for (keys, one), outcome in zip(priced, outcomes, strict=True):
+    for (keys, _one), outcome in zip(priced, outcomes, strict=True):
         if isinstance(outcome, submission.Receipt):
             submissions.append(outcome.submission_id)
-            spent += one.quote.total
+            decided.update(keys)
+        elif isinstance(outcome, orders.Refused):
             decided.update(keys)
         elif not isinstance(outcome, ledger.InsufficientCredits):
             # Nobody's key, pace or memory is part of such an order.
             raise outcome
-    accepted = _record(batch, decided, submissions, spent=spent)
+    accepted = _record(batch, decided, submissions)
     if len(decided) < len(rows):
         end(batch, because=Because.CREDITS)
     elif len(rows) < PORTION:
@@ -134,19 +135,19 @@ def _orders(
         )
 
 
-def _record(
-    batch: Batch, decided: Collection[int], submissions: Sequence[int], *, spent: Decimal
-) -> int:
+def _record(batch: Batch, decided: Collection[int], submissions: Sequence[int]) -> int:
     """Write down which receiver became which message; return how many did."""
     messages = Message.objects.filter(submission__in=submissions, msisdn=OuterRef("msisdn"))
     rows = BatchReceiver.objects.filter(pk__in=decided)
     rows.update(is_waiting=False, message=Subquery(messages.values("pk")[:1]))
     accepted = rows.filter(message__isnull=False).count()
+    # What was stored, and not what was asked: somebody may be left out at the last moment.
+    paid = Submission.objects.filter(pk__in=submissions).aggregate(sum=Sum("credits"))["sum"]
     # The transaction has the row locked: these are the figures of now.
     Batch.objects.filter(pk=batch.pk).update(
         accepted=batch.accepted + accepted,
         refused=batch.refused + len(decided) - accepted,
-        spent=batch.spent + spent,
+        spent=batch.spent + (paid or Decimal(0)),
         # Behind the others that are due.
         due_at=timezone.now(),
         faults=0,
