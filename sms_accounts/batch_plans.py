@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
-from sms_accounts import gsm, msisdn, orders, receiver_lists
+from sms_accounts import gsm, msisdn, opt_outs, orders, receiver_lists
 from sms_accounts.models import Account, Submission
 from sms_accounts.receiver_lists import Given
 
@@ -50,6 +50,7 @@ class Plan:
     duplicates: tuple[str, ...]
     invalid: tuple[str, ...]
     not_served: tuple[str, ...]
+    opted_out: tuple[str, ...]
     sample: str
     unknown: tuple[str, ...]
     blanks: int
@@ -106,12 +107,14 @@ def plan(
             most, longest_row = parts, row.row
         blanks += any(not row.values[key] for key in fills)
         planned.append(Planned(number, own, parts, credits * parts))
-    rows = numbers.rows.items()
+    out = opted_out(account, numbers.rows)
+    lost = {number: row for number, row in numbers.rows.items() if number not in numbers.a_part}
     return Plan(
         receivers=tuple(planned),
         duplicates=numbers.duplicates,
         invalid=numbers.invalid,
-        not_served=tuple(row.number for number, row in rows if number not in numbers.a_part),
+        not_served=tuple(row.number for number, row in lost.items() if number not in out),
+        opted_out=tuple(row.number for number, row in lost.items() if number in out),
         sample=sent_text((planned[0].text if planned else "") or text, stop_clause=stop_clause),
         unknown=tuple(name for name, key in wanted.items() if key not in known),
         blanks=blanks,
@@ -168,10 +171,19 @@ def _number(account: Account, given: str) -> str:
         return ""
 
 
+def opted_out(account: Account, numbers: Iterable[str]) -> set[str]:
+    """Return those of the numbers that want no messages of this account."""
+    if not account.opt_outs_at:
+        return set()
+    return {number for _account, number in opt_outs.among({account.pk: set(numbers)})}
+
+
 def credits_a_part(account: Account, numbers: Iterable[str]) -> dict[str, Decimal]:
-    """Return the credits of one part for each number that an order may name."""
+    """Return the credits of one part for each number that an order may be for."""
     found: dict[str, Decimal] = {}
-    left = iter(numbers)
+    wanted = list(numbers)
+    out = opted_out(account, wanted)
+    left = (number for number in wanted if number not in out)
     while some := list(islice(left, orders.MOST_RECEIVERS)):
         # Of one part, so that its price is that of a part.
         order = orders.Order(

@@ -120,6 +120,7 @@ def write(wanted: Wanted, plan: batch_plans.Plan, *, by: User) -> Batch:
                 "duplicates": _named(plan.duplicates),
                 "invalid": _named(plan.invalid),
                 "not_served": _named(plan.not_served),
+                "opted_out": _named(plan.opted_out),
                 "blanks": plan.blanks,
             },
             due_at=now,

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from sms_accounts import batch_plans, orders
-from sms_accounts.models import Rate, Submission
+from sms_accounts import batch_plans, opt_outs, orders
+from sms_accounts.models import OptOut, Rate, Submission
 from sms_accounts.receiver_lists import read, typed
 from tests.factories import make_account
 
@@ -77,6 +77,16 @@ def test_who_has_no_rate_cannot_be_sent_to(account):
 
     assert [one.msisdn for one in found.receivers] == ["32470123456"]
     assert found.not_served == ("0639980004",)
+
+
+def test_who_opted_out_is_left_out_and_named(account):
+    opt_outs.add(account, {"33639980004": ""}, source=OptOut.Source.HAND, by=None)
+    account.refresh_from_db()
+
+    found = plan(account, "Hello", typed("0639980004, 0032470123456"))
+
+    assert [one.msisdn for one in found.receivers] == ["32470123456"]
+    assert (found.opted_out, found.not_served) == (("0639980004",), ())
 
 
 def test_numbers_with_spaces_alone_between_them_are_taken_apart(account):

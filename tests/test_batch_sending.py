@@ -9,12 +9,13 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from sms_accounts import batch_sending, batches, delivery, ledger, price_list, submission
+from sms_accounts import batch_sending, batches, delivery, ledger, opt_outs, price_list, submission
 from sms_accounts.models import (
     Account,
     BatchReceiver,
     LedgerEntry,
     Message,
+    OptOut,
     Rate,
     Sender,
     Submission,
@@ -174,6 +175,19 @@ class TestEnds:
         assert now(batch) == ("done", "", 2, 0, Decimal(2))
         assert batch.refused == 1
         assert sent_to(batch) == numbers(2)
+
+    @pytest.mark.parametrize("out", [numbers(1), numbers(2)], ids=["one", "a whole portion"])
+    def test_who_opts_out_meanwhile_is_left_out_and_not_paid_for(self, account, alice, out):
+        batch = confirmed(account, alice, receivers=3)
+        opt_outs.add(account, dict.fromkeys(out, ""), source=OptOut.Source.HAND, by=None)
+
+        batch_sending.send_due()
+
+        left = 3 - len(out)
+        assert now(batch) == ("done", "", left, 0, Decimal(left))
+        assert sent_to(batch) == numbers(3)[len(out) :]
+        account.wallet.refresh_from_db()
+        assert account.wallet.credits == 10 - left
 
 
 class TestFaults:

@@ -221,7 +221,8 @@ class SendForm(forms.Form):
             self.add_error("file" if self.kept_file else "receivers", self._nobody())
 
     def _nobody(self) -> str:
-        wrong = (*self.plan.invalid, *self.plan.not_served)[:_MOST_TOLD]
+        left_out = (*self.plan.invalid, *self.plan.not_served, *self.plan.opted_out)
+        wrong = left_out[:_MOST_TOLD]
         told = ngettext(
             "%(numbers)s is no number that can be sent to.",
             "None of these can be sent to: %(numbers)s.",

@@ -222,6 +222,7 @@ def _left_out(plan: batch_plans.Plan) -> list[str]:
             (_("%(count)d twice (%(some)s)"), plan.duplicates),
             (_("%(count)d no number (%(some)s)"), plan.invalid),
             (_("%(count)d that cannot be sent to (%(some)s)"), plan.not_served),
+            (_("%(count)d opted out (%(some)s)"), plan.opted_out),
         )
         if given
     ]
