@@ -139,7 +139,10 @@ def _record(batch: Batch, decided: Collection[int], submissions: Sequence[int]) 
     """Write down which receiver became which message; return how many did."""
     messages = Message.objects.filter(submission__in=submissions, msisdn=OuterRef("msisdn"))
     rows = BatchReceiver.objects.filter(pk__in=decided)
-    rows.update(is_waiting=False, message=Subquery(messages.values("pk")[:1]))
+    rows.update(is_waiting=False)
+    # Django leaves a statement out whose subquery can find nothing.
+    if submissions:
+        rows.update(message=Subquery(messages.values("pk")[:1]))
     accepted = rows.filter(message__isnull=False).count()
     # What was stored, and not what was asked: somebody may be left out at the last moment.
     paid = Submission.objects.filter(pk__in=submissions).aggregate(sum=Sum("credits"))["sum"]
