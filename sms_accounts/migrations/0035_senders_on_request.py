@@ -84,7 +84,7 @@ def count_senders_again(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0040_quotas_that_renew")]
+    dependencies = [("sms_accounts", "0034_figures_of_accounts_and_api_users")]
 
     operations = [
         # On the way back this comes last, when the table has been made anew.

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0034_figures_of_accounts_and_api_users")]
+    dependencies = [("sms_accounts", "0036_batches")]
 
     operations = [
         migrations.AddField(
