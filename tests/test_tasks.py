@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from panel.celery import app
@@ -45,6 +46,8 @@ def rung(monkeypatch):
 
 def broker_at(monkeypatch, url):
     """Point the Celery application at a broker, leaving connections of before aside."""
+    # One that has logged before goes on to log where it did.
+    monkeypatch.setattr(tasks, "log", structlog.get_logger())
     monkeypatch.setattr(app.conf, "broker_url", url)
     monkeypatch.setattr(app, "_pool", None)
     monkeypatch.setattr(app.amqp, "_producer_pool", None)

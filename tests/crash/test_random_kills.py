@@ -31,8 +31,9 @@ from tests.crash.aftermath import (
     assert_on_air_once,
     unexplained_tracebacks,
 )
+from tests.crash.afterwards import REFUSED
 from tests.crash.clerk import ACCOUNT
-from tests.crash.customers import Customers, wishes
+from tests.crash.customers import Customers, Wish, wishes
 from tests.crash.mails import Mails, mail_server
 from tests.crash.processes import (
     ROLES,
@@ -145,7 +146,7 @@ def lived_through(
         "open_account",
         logins=LOGINS,
         callback=run.receiver.url,
-        spent_at_alert=messages // len(LOGINS) // 3,
+        spent_at_alert=half_of_the_least_spent(wished),
     )
 
     with Customers(run.program, ACCOUNT, wished) as customers:
@@ -164,6 +165,14 @@ def lived_through(
     for output in (run.program.output, run.second.output):
         assert unexplained_tracebacks(output.read_text()) == []
     return stored, submits
+
+
+def half_of_the_least_spent(wished: list[Wish]) -> int:
+    """So many credits that each user comes to spend them, whatever is refused and given back."""
+    spent = Counter(dict.fromkeys(LOGINS, 0))
+    for wish in wished:
+        spent[wish.login] += wish.parts * len(set(wish.receivers) - set(REFUSED))
+    return max(min(spent.values()) // 2, 1)
 
 
 def kill_at_random(

@@ -66,9 +66,14 @@ def walk(page: Page, *starts: str) -> tuple[dict[str, int], list[str]]:
         assert answer.ok, f"{url}: {answer.status}"
         wrong += findings(page)
         for link in links_of(page):
-            if link not in seen:
-                seen.add(link)
+            if link in seen:
+                continue
+            seen.add(link)
+            # Of a list the whole first, and then what was searched in it, which may be empty.
+            if "?" in link:
                 waiting.append(link)
+            else:
+                waiting.appendleft(link)
     return checked, wrong
 
 
