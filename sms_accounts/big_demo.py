@@ -211,12 +211,13 @@ def _add_some_users(account: Account, numbers: Sequence[int], hashed: str) -> No
 def _add_messages(account: Account, count: int, random: Random) -> Iterator[Made]:
     users = list(ApiUser.objects.present().filter(account=account).order_by("pk"))
     there = Message.objects.filter(account=account).count()
-    began = timezone.now() - timedelta(days=DAYS)
+    # All of it has ended by now.
+    ends = timezone.now() - max(outcome.after for outcome in OUTCOMES)
+    began = ends - timedelta(days=DAYS)
     while there < count:
         missing = min(count - there, ORDERS * RECEIVERS)
         first, last = (
-            began + (timezone.now() - began) * (number / count)
-            for number in (there, there + missing)
+            began + (ends - began) * (number / count) for number in (there, there + missing)
         )
         orders_now = math.ceil(missing / RECEIVERS)
         moments = sorted(first + (last - first) * random.random() for _ in range(orders_now))

@@ -38,6 +38,7 @@ class TestFill:
         filled()
 
         assert set(Message.objects.values_list("state", flat=True)) <= set(FINAL)
+        assert not Message.objects.filter(final_at__gt=timezone.now())
         assert not Message.objects.filter(final_at__lt=timezone.now(), submitted_at=None).exclude(
             state=State.REJECTED
         )
