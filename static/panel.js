@@ -32,6 +32,12 @@ function chooseTheme(theme) {
   showTheme(theme);
 }
 
+// Tabs: on a narrow screen the present one may stand outside of the row that is seen.
+
+document
+  .querySelector(".tabs [aria-current]")
+  ?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Menus: <details class="menu">, which open without script.
 
 function closeMenus(except) {
