@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from crispy_forms.bootstrap import StrictButton
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Div, Layout
 from django import forms
 from django.db.models import QuerySet
 from django.http import QueryDict
@@ -15,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
 from sms_accounts.forms.days import DayField, midnight
+from sms_accounts.forms.layout import in_a_row
 from sms_accounts.models import Activity
 
 _ALL = ("", gettext_lazy("All"))
@@ -56,12 +54,7 @@ class ActivityFilterForm(forms.Form):
         self._zone = zone
         self._choose("by", [*people, (PROGRAM, _("The program"))])
         self._choose("action", actions)
-        self.helper = FormHelper()
-        self.helper.form_method = "get"
-        self.helper.form_class = "filter-form"
-        self.helper.attrs = {"novalidate": ""}
-        button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
-        self.helper.layout = Layout(Div(*self.fields, button))
+        self.helper = in_a_row(*self.fields)
         self.is_valid()
 
     def _choose(self, name: str, choices: Sequence[tuple[str, StrOrPromise]]) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sms_accounts.forms.layout import laid_out
+from sms_accounts.forms.layout import in_a_row, laid_out
 
 Choices = Sequence[tuple[str, str]]
 
@@ -57,12 +57,7 @@ class FilterForm(forms.Form):
         field = self.fields["user"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
         field.choices = [*_ALL, *users]
-        self.helper = FormHelper()
-        self.helper.form_method = "get"
-        self.helper.form_class = "filter-form"
-        self.helper.attrs = {"novalidate": ""}
-        button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
-        self.helper.layout = Layout(Div("user", "outcome", "since", "until", button))
+        self.helper = in_a_row("user", "outcome", "since", "until")
 
 
 class ReplayForm(forms.Form):

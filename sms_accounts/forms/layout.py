@@ -38,6 +38,17 @@ def laid_out(
     return helper
 
 
+def in_a_row(*fields: object) -> FormHelper:
+    """Return the helper of a form above a table: its fields side by side, which a GET sends off."""
+    helper = FormHelper()
+    helper.form_method = "get"
+    helper.form_class = "filter-form"
+    helper.attrs = {"novalidate": ""}
+    button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
+    helper.layout = Layout(Div(*fields, button))
+    return helper
+
+
 class Details(Div):  # type: ignore[misc]  # crispy has no types
     """Fields that few need: put away behind a summary, unless they are used.
 

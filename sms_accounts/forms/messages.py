@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from crispy_forms.bootstrap import StrictButton
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Div, Layout
 from django import forms
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
@@ -16,7 +13,7 @@ from django_stubs_ext import StrOrPromise
 
 from sms_accounts import codes, countries
 from sms_accounts.forms.days import DayField, midnight
-from sms_accounts.forms.layout import laid_out
+from sms_accounts.forms.layout import in_a_row, laid_out
 from sms_accounts.models import FINAL, Message, State, Submission
 
 Choices = Sequence[tuple[str, str]]
@@ -75,12 +72,7 @@ class MessageFilterForm(forms.Form):
         self._zone = zone
         self._offer("user", users)
         self._offer("country", _countries())
-        self.helper = FormHelper()
-        self.helper.form_method = "get"
-        self.helper.form_class = "filter-form"
-        self.helper.attrs = {"novalidate": ""}
-        button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
-        self.helper.layout = Layout(Div(*self.fields, button))
+        self.helper = in_a_row(*self.fields)
         self.is_valid()
 
     def _offer(self, name: str, choices: Choices) -> None:

@@ -5,9 +5,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from crispy_forms.bootstrap import StrictButton
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Div, Layout
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
@@ -17,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from sms_accounts.forms.files import csv_rows, decoded
-from sms_accounts.forms.layout import laid_out
+from sms_accounts.forms.layout import in_a_row, laid_out
 from sms_accounts.forms.numbers import international
 from sms_accounts.models import Account, OptOut
 
@@ -145,12 +142,7 @@ class SearchForm(forms.Form):
 
     def __init__(self, data: QueryDict) -> None:
         super().__init__({"q": data.get("q", "").replace("\0", "")}, auto_id="filter_%s")
-        self.helper = FormHelper()
-        self.helper.form_method = "get"
-        self.helper.form_class = "filter-form"
-        self.helper.attrs = {"novalidate": ""}
-        button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
-        self.helper.layout = Layout(Div("q", button))
+        self.helper = in_a_row("q")
         self.is_valid()
 
     @property

@@ -5,9 +5,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from crispy_forms.bootstrap import StrictButton
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Div, Layout
 from django import forms
 from django.db.models import QuerySet
 from django.http import QueryDict
@@ -16,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from sms_accounts.forms.credits import credits_field
 from sms_accounts.forms.days import DayField, midnight
-from sms_accounts.forms.layout import laid_out
+from sms_accounts.forms.layout import in_a_row, laid_out
 from sms_accounts.models import Account, ApiUser, LedgerEntry
 from sms_accounts.models.fields import HUNDREDTH
 from sms_accounts.templatetags.panel import shown_credits
@@ -40,12 +37,7 @@ class StatementFilterForm(forms.Form):
         self._account = account
         self._zone = ZoneInfo(account.time_zone)
         self.users: list[int] | None = None
-        self.helper = FormHelper()
-        self.helper.form_method = "get"
-        self.helper.form_class = "filter-form"
-        self.helper.attrs = {"novalidate": ""}
-        button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
-        self.helper.layout = Layout(Div(*self.fields, button))
+        self.helper = in_a_row(*self.fields)
         self.is_valid()
 
     def clean_user(self) -> str:
