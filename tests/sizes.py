@@ -3,10 +3,17 @@
 import os
 from typing import Literal, TypeVar
 
+import pytest
+
 Size = TypeVar("Size")
 
 # Empty, `full` as in CI, or `bench` for measurements that are worth quoting.
 SIZE = os.environ.get("PANEL_TEST_SIZE", "")
+
+# For tests that take a minute or so each, and few changes could break: CI does them all.
+long = pytest.mark.skipif(
+    not SIZE, reason="Takes long; CI does it, and PANEL_TEST_SIZE=full does it here."
+)
 
 
 def in_full(full: Size, *, otherwise: Size) -> Size:

@@ -29,9 +29,9 @@ from tests.bench.names import ACCOUNT, HOT, USERS
 from tests.factories import API_PASSWORD, SENDER
 from tests.flows.conftest import ROOT, answers, own_database
 from tests.simulator_rig import unused_port
-from tests.sizes import in_bench
+from tests.sizes import in_bench, long
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, long]
 
 ROUNDS = in_bench(3, otherwise=1)
 SECONDS = in_bench(4000, otherwise=400) / 1000

@@ -25,9 +25,9 @@ from tests.bench.names import ACCOUNT, HOT
 from tests.bench.test_speed import SIXTEEN, Server, facts, load, panel
 from tests.flows.conftest import ROOT, Program, start, stop
 from tests.flows.teller import Teller
-from tests.sizes import in_bench
+from tests.sizes import in_bench, long
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, long]
 
 ROUNDS = in_bench(3, otherwise=1)
 SHORT = in_bench(10_000, otherwise=60)

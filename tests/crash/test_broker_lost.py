@@ -19,9 +19,9 @@ from tests.crash.scripts import (
     until,
 )
 from tests.flows.conftest import start, stop
-from tests.sizes import in_bench
+from tests.sizes import in_bench, long
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, long]
 
 ROUNDS = in_bench(20, otherwise=2)
 # How long after the broker's return the last message may arrive.

@@ -48,9 +48,9 @@ from tests.crash.scripts import carrier_log
 from tests.flows.conftest import Program, start, stop
 from tests.flows.teller import Teller
 from tests.receiver import Receiver
-from tests.sizes import in_bench, in_full_on
+from tests.sizes import in_bench, in_full_on, long
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, long]
 
 MESSAGES = int(
     os.environ.get("CRASH_MESSAGES")

@@ -13,9 +13,9 @@ from sms_accounts import big_demo
 from tests import others
 from tests.flows.conftest import Program
 from tests.flows.test_guide import sign_in
-from tests.sizes import in_bench, in_full_on
+from tests.sizes import in_bench, in_full_on, long
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_program]
+pytestmark = [pytest.mark.browser, pytest.mark.whole_program, long]
 
 # The colours of both are checked in CI, each on one of its databases.
 THEME: Literal["dark", "light"] = in_full_on("postgresql", "dark", otherwise="light")

@@ -14,9 +14,9 @@ import pytest
 from sms_accounts import guesses
 from tests.flows.conftest import Program, start, stop
 from tests.raw_http import Answer, RawClient
-from tests.sizes import in_full_on
+from tests.sizes import in_full_on, long
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, long]
 
 GUESSES = in_full_on("sqlite", 10_000, otherwise=1_000)
 AT_ONCE = 8
