@@ -6,6 +6,7 @@ part of a worker's places, and what they do not take at once is set aside in the
 nobody walks over it to find the callbacks of others.
 """
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
@@ -25,9 +26,11 @@ PLACES = 128
 OF_TROUBLED = 32
 OF_UNPROVEN = 64
 
-# How long after one call to those in trouble the next one begins. What began together would time
-# out together, and news for others wait until all of that was recorded and begun again.
-APART = timedelta(milliseconds=25)
+# How long after one call to those in trouble the next one begins, while others were told well so
+# lately. What began together would time out together, and news for these others wait until all of
+# that was recorded and begun again.
+APART = timedelta(milliseconds=20)
+LATELY = timedelta(seconds=2)
 
 # How many of one endpoint that answers well: under way, and taken ahead.
 OF_ONE_URL = 8
@@ -123,6 +126,7 @@ class Lines:
         # When the next call to one in trouble may begin, and whether one waits for that.
         self._next_in_trouble = 0.0
         self._holds_back = False
+        self._told_well_at = -math.inf
         self._looked_at = 0.0
 
     @property
@@ -172,7 +176,8 @@ class Lines:
     def _is_its_time(self) -> bool:
         """Say whether a call to one in trouble may begin now; the next one has to wait then."""
         now = time.monotonic()
-        if now < self._next_in_trouble:
+        is_alone = now - self._told_well_at > LATELY.total_seconds()
+        if now < self._next_in_trouble and not is_alone:
             return False
         self._next_in_trouble = now + APART.total_seconds()
         return True
@@ -187,6 +192,8 @@ class Lines:
         if standing is None:
             return []
         line.standing = standing
+        if standing is Standing.GOOD:
+            self._told_well_at = time.monotonic()
         put_back = []
         while line.waiting and line.taken > line.most_taken:
             put_back.append(line.waiting.pop())

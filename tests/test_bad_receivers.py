@@ -16,10 +16,10 @@ from sms_accounts import callback_endpoints, callback_lines, callbacks
 from sms_accounts.models import Callback, CallbackAttempt, CallbackEndpoint, Message
 from tests.bad_receivers import receivers
 from tests.factories import make_message
-from tests.sizes import in_full
+from tests.sizes import in_full_on
 
 # 2,000 in all in the full size.
-OF_EACH = in_full(100, otherwise=4)
+OF_EACH = in_full_on("sqlite", 100, otherwise=4)
 # The schedule takes three days; those who ask for time, or fail together, a little more.
 DAYS = 6
 

@@ -189,7 +189,10 @@ class TestLines:
         assert len(taken) == callback_lines.OF_TROUBLED
         assert set(taken.values()) == {1}
 
-    def test_begin_calls_to_those_that_fail_one_after_the_other(self, monkeypatch):
+    @pytest.mark.parametrize(("is_alone", "expected"), [(False, [1, 1, 1]), (True, [3, 0, 0])])
+    def test_begin_calls_to_those_that_fail_one_after_the_other_beside_good_ones(
+        self, monkeypatch, is_alone, expected
+    ):
         message = make_message()
         for number in range(3):
             url = f"https://dead{number}.example/"
@@ -199,15 +202,18 @@ class TestLines:
             )
         lines = callback_lines.Lines()
         callbacks._claim(lines)
+        clock = 1_000.0
+        monkeypatch.setattr(time, "monotonic", lambda: clock)
+        if not is_alone:
+            lines._told_well_at = clock
 
         begun = []
-        clock = 0.0
-        monkeypatch.setattr(time, "monotonic", lambda: clock)
         for _ in range(3):
-            begun += [len(lines.next_calls()), len(lines.next_calls())]
+            begun.append(len(lines.next_calls()))
+            assert lines.next_calls() == []
             clock += lines.may_wait.total_seconds()
 
-        assert begun == [1, 0, 1, 0, 1, 0]
+        assert begun == expected
         assert lines.may_wait == callback_lines.LOOK_EVERY
 
     def test_find_one_row_behind_a_thousand_of_a_receiver_that_is_down(self):
