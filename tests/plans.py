@@ -8,29 +8,30 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 
-def plan_of(rows: QuerySet[Any]) -> str:
+def plan_of(rows: QuerySet[Any], *, may_sort: bool = False) -> str:
     """Return the plan of a query, as the database words it.
 
     PostgreSQL would scan and sort the few rows of a test whatever indexes there are, so it is told
-    that both are dear; it still cannot take an index that does not fit the query.
+    that both are dear; it still cannot take an index that does not fit the query. Where rows are
+    to be found by one index and put in order after that, it `may_sort`.
     """
-    with _dear_scans():
+    with _dear("seqscan", "bitmapscan", *(() if may_sort else ("sort",))):
         return rows.explain()
 
 
 def plan_of_statement(sql: str, parameters: Sequence[Any]) -> str:
     """Return the plan of a statement that Django did not write."""
     explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
-    with _dear_scans(), connection.cursor() as cursor:
+    with _dear("seqscan", "bitmapscan", "sort"), connection.cursor() as cursor:
         cursor.execute(f"{explain} {sql}", parameters)
         return "\n".join(str(row) for row in cursor.fetchall())
 
 
 @contextmanager
-def _dear_scans() -> Iterator[None]:
+def _dear(*steps: str) -> Iterator[None]:
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                for step in ("seqscan", "bitmapscan", "sort"):
+                for step in steps:
                     cursor.execute(f"SET LOCAL enable_{step} = off")
         yield
