@@ -29,7 +29,7 @@ OF_UNPROVEN = 64
 # How long after one call to those in trouble the next one begins, while others were told well so
 # lately. What began together would time out together, and news for these others wait until all of
 # that was recorded and begun again.
-APART = timedelta(milliseconds=20)
+APART = timedelta(milliseconds=50)
 LATELY = timedelta(seconds=2)
 
 # How many of one endpoint that answers well: under way, and taken ahead.
