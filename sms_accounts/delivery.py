@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import bulk, carrier_accounts, carriers, recording, unresolved
+from sms_accounts import bulk, carrier_accounts, carriers, recording, unmade, unresolved
 from sms_accounts.carriers import Carrier
 from sms_accounts.handover import Errand, Window, may_be_on_air
 from sms_accounts.models import Attempt, Message, MessageEvent, State
@@ -102,6 +102,7 @@ def deliver_all(
             ended = window.ended()
             going_on = [errand for errand in ended if errand.goes_on]
             left = _begin(window, carrier, going_on)
+            unmade.take_back()
             recording.record([errand for errand in ended if not errand.goes_on] + left)
 
 
@@ -149,9 +150,10 @@ def _begun(errands: Sequence[Errand]) -> set[int]:
         if errand.attempts and (errand.message.claimed_until or now) >= now + CLAIM_OF_PART
     }
     try:
-        begun = _BEGUN.store(
-            (pk, attempt.outcome, "", Outcome.UNANSWERED, now) for pk, attempt in nexts.items()
-        )
+        with unmade.unless_stored(nexts.values(), begun_at=now):
+            begun = _BEGUN.store(
+                (pk, attempt.outcome, "", Outcome.UNANSWERED, now) for pk, attempt in nexts.items()
+            )
     except Exception:
         # Logged; whatever is known of them is recorded.
         log.exception("parts_not_begun", messages=len(errands))
@@ -160,6 +162,7 @@ def _begun(errands: Sequence[Errand]) -> set[int]:
 
 
 def _look_after_the_rest() -> None:
+    unmade.take_back()
     unresolved.note_abandoned()
     unresolved.decide_due()
     queue_scheduled()
@@ -175,7 +178,8 @@ def _claim(
     simply due again if this worker dies.
     """
     now = timezone.now()
-    with transaction.atomic():
+    firsts: list[Attempt] = []
+    with unmade.unless_stored(firsts, begun_at=now), transaction.atomic():
         messages = list(
             Message.objects.due(now)
             .select_for_update(skip_locked=True, of=("self",), no_key=True)
@@ -193,7 +197,7 @@ def _claim(
             message.claimed_until = claimed_until
         earlier = _Earlier(carrier_name, [message for message in messages if message.carrier])
         claimed = [(message, earlier.still_to_make(message, now)) for message in messages]
-        firsts = [attempts[0] for _message, attempts in claimed[:begun] if attempts]
+        firsts += [attempts[0] for _message, attempts in claimed[:begun] if attempts]
         for attempt in firsts:
             if not attempt.pk:
                 attempt.outcome = Outcome.UNANSWERED
