@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 
 def plan_of(rows: QuerySet[Any], *, may_sort: bool = False) -> str:
@@ -25,6 +25,17 @@ def plan_of_statement(sql: str, parameters: Sequence[Any]) -> str:
     with _dear("seqscan", "bitmapscan", "sort"), connection.cursor() as cursor:
         cursor.execute(f"{explain} {sql}", parameters)
         return "\n".join(str(row) for row in cursor.fetchall())
+
+
+def analyze(*models: type[Model]) -> None:
+    """Have the database count the rows of these tables.
+
+    Of these alone: PostgreSQL keeps the figures of a test that is rolled back, and would plan
+    those that follow by them.
+    """
+    with connection.cursor() as cursor:
+        for model in models:
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
 
 @contextmanager

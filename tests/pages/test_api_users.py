@@ -16,7 +16,7 @@ from sms_accounts import api_users
 from sms_accounts.models import AddressUse, Alert, ApiUser, Membership, Notification, Wallet
 from tests.factories import make_account, make_api_user
 from tests.pages.checks import text_of
-from tests.plans import plan_of
+from tests.plans import analyze, plan_of
 from tests.sign_ins import ADDRESS, note_call
 
 URL = "/sms/sms-ab12345-1/api-users/"
@@ -339,9 +339,8 @@ class TestPaging:
     def test_is_quick_with_ten_thousand(self, browser, account):
         many(account, 10_000)
         used(ApiUser.objects.filter(account=account).order_by("login")[100:], addresses=4)
-        with connection.cursor() as cursor:
-            # As the database does by itself soon after so many new rows.
-            cursor.execute("ANALYZE")
+        # As the database does by itself soon after so many new rows.
+        analyze(ApiUser, AddressUse)
         # Of this process, in which SQLite works too: a busy machine does not lengthen it.
         started = time.process_time()
 
@@ -354,8 +353,7 @@ class TestPaging:
     def test_finds_last_uses_by_their_index(self, account):
         many(account, 30)
         users = ApiUser.objects.filter(account=account)
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+        analyze(AddressUse)
 
         sorted_by_use = users.with_last_use().order_by(F("last_used_at").desc(nulls_last=True))[:50]
         shown = AddressUse.objects.last_of(users.values_list("pk", flat=True)[:50])
