@@ -1,11 +1,15 @@
-"""Sends again what was given up: one callback, or all that failed since a moment, in order."""
+"""Sends again what failed: one callback, or all that changed since a moment, in order.
+
+What was given up begins anew; what waits for its next attempt is called now and goes on in its
+schedule after that.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, Q, QuerySet
 from django.utils import timezone
 
 from sms_accounts import activity
@@ -23,16 +27,15 @@ class AlreadyRunning(Exception):
 
 
 def send_again(callback: Callback, *, by: User | None) -> bool:
-    """Call a callback that is over once more, from the first try; return whether it was over.
+    """Call a callback now that is over or waits for its next attempt; return whether it was so.
 
     It has the id that it had, so that a receiver can tell it from a new event.
     """
     now = timezone.now()
     with transaction.atomic():
-        changed = (
-            Callback.objects.filter(pk=callback.pk)
-            .exclude(done_at=None, given_up_at=None)
-            .update(**_from_the_start(now), replay=None)
+        this = Callback.objects.filter(pk=callback.pk)
+        changed = this.retrying(now).update(due_at=now) or (
+            this.exclude(done_at=None, given_up_at=None).update(**_from_the_start(now), replay=None)
         )
         if changed:
             activity.record(
@@ -55,9 +58,9 @@ def release(callback_ids: Iterable[int], *, by: User) -> int:
 def start(
     account: Account, *, api_user: ApiUser | None, since: datetime, by: User | None
 ) -> CallbackReplay:
-    """Order that all be sent again that changed since a moment and was given up.
+    """Order that all be sent again that changed since a moment and failed.
 
-    The oldest comes first, and each waits for the one before. Raises AlreadyRunning.
+    The oldest comes first, and what was given up waits for the one before. Raises AlreadyRunning.
     """
     now = timezone.now()
     try:
@@ -92,14 +95,23 @@ def stop(replay: CallbackReplay, *, by: User | None) -> bool:
     return True
 
 
-def failed_since(account: Account, *, api_user: ApiUser | None, since: datetime) -> int:
-    """Return how many callbacks an order would send again."""
-    return _failed(account.pk, api_user.pk if api_user else None, since).count()
+def has_failed(account: Account) -> bool:
+    """Tell whether an order would send anything again."""
+    given_up, retrying = _failed(account.pk, None, None, timezone.now())
+    found = Q(Exists(given_up)) | Q(Exists(retrying))
+    return Account.objects.filter(found, pk=account.pk).exists()
 
 
-def _failed(account: int, api_user: int | None, since: datetime) -> QuerySet[Callback]:
-    failed = Callback.objects.failed().filter(account=account, changed_at__gte=since)
-    return failed if api_user is None else failed.filter(api_user=api_user)
+def _failed(
+    account: int, api_user: int | None, since: datetime | None, now: datetime
+) -> tuple[QuerySet[Callback], QuerySet[Callback]]:
+    """Return what was given up and what waits for its next attempt, each by its own index."""
+    wanted = Q(account=account)
+    if api_user is not None:
+        wanted &= Q(api_user=api_user)
+    if since is not None:
+        wanted &= Q(changed_at__gte=since)
+    return Callback.objects.failed().filter(wanted), Callback.objects.retrying(now).filter(wanted)
 
 
 def step_all() -> None:
@@ -122,17 +134,15 @@ def _step(pk: int) -> None:
         if allowed < 1:
             return
         # What fails again meanwhile is before the position, and is not sent a third time.
-        failed = _failed(replay.account_id, replay.api_user_id, replay.since)
-        pks = list(
-            failed.filter(pk__gt=replay.position)
-            .order_by("pk")
-            .values_list("pk", flat=True)[:allowed]
-        )
-        released = (
-            Callback.objects.failed()
-            .filter(pk__in=pks)
-            .update(**_from_the_start(now), replay=replay)
-        )
+        kinds = _failed(replay.account_id, replay.api_user_id, replay.since, now)
+        later = [
+            failed.filter(pk__gt=replay.position).order_by("pk").values_list("pk", flat=True)
+            for failed in kinds
+        ]
+        pks = sorted(pk for found in later for pk in found[:allowed])[:allowed]
+        given_up, retrying = (failed.filter(pk__in=pks) for failed in kinds)
+        released = retrying.update(due_at=now)
+        released += given_up.update(**_from_the_start(now), replay=replay)
         CallbackReplay.objects.filter(pk=pk).update(
             stepped_at=now,
             released=F("released") + released,

@@ -108,6 +108,32 @@ class TestReplay:
 
         assert [request.value("id") for request in receiver.requests] == [str(mine.message_id)]
 
+    def test_calls_what_waits_for_its_next_attempt_too(self, user, receiver, clock, alice):
+        """After an outage most of it has not been given up yet, and would come hours later."""
+        rows = failed(user, receiver, 3)
+        later = timezone.now() + timedelta(hours=6)
+        waiting = Callback.objects.filter(pk=rows[1].pk)
+        waiting.update(given_up_at=None, tries=5, due_at=later)
+        assert callback_replays.has_failed(user.account)
+        start(user, by=alice)
+
+        callbacks.call_due()
+
+        assert sorted(numbers(receiver)) == [1, 2, 3]
+        assert not Callback.objects.filter(done_at=None).exists()
+        assert not callback_replays.has_failed(user.account)
+
+    def test_stopped_leaves_what_waited_to_its_schedule(self, user, receiver, clock, alice):
+        [row] = failed(user, receiver)
+        Callback.objects.update(
+            given_up_at=None, tries=5, due_at=timezone.now() + timedelta(hours=6)
+        )
+        replay = start(user, by=alice)
+        callback_replays.step_all()
+        callback_replays.stop(replay, by=alice)
+
+        assert Callback.objects.open().get() == row
+
     def test_goes_on_past_what_fails_again(self, user, receiver, clock, alice):
         failed(user, receiver, 3)
         receiver.status = 500

@@ -132,6 +132,11 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
         """Those that were given up."""
         return self.filter(done_at=None, given_up_at__isnull=False)
 
+    def retrying(self, now: datetime) -> Self:
+        """Those that failed and wait for their next attempt."""
+        unclaimed = models.Q(claimed_until=None) | models.Q(claimed_until__lt=now)
+        return self.open().filter(unclaimed, tries__gt=0, due_at__gt=now)
+
     def due(self, now: datetime) -> Self:
         """Those to call now that no other worker holds."""
         unclaimed = models.Q(claimed_until=None) | models.Q(claimed_until__lt=now)
@@ -200,6 +205,11 @@ class Callback(models.Model):
                 name="callbacks_failed",
             ),
             models.Index(
+                fields=["account", "id"],
+                condition=models.Q(done_at=None, given_up_at=None, tries__gt=0),
+                name="callbacks_retrying",
+            ),
+            models.Index(
                 fields=["replay", "id"],
                 condition=models.Q(done_at=None, given_up_at=None, replay__isnull=False),
                 name="callbacks_of_replay",
@@ -214,6 +224,11 @@ class Callback(models.Model):
     @property
     def is_waiting(self) -> bool:
         return self.done_at is None and self.given_up_at is None
+
+    @property
+    def can_be_hastened(self) -> bool:
+        """Tell whether it is over, or waits for another attempt, and may be called now."""
+        return not self.is_waiting or (self.tries > 0 and self.due_at > timezone.now())
 
 
 class CallbackSecretQuerySet(models.QuerySet["CallbackSecret"]):

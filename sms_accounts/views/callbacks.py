@@ -75,14 +75,13 @@ def callbacks(request: HttpRequest, name: str) -> HttpResponse:
             return _start(request, account, replay_form.cleaned_data)
     shown, older = newest_first(request, _listed(account, form.cleaned_data), page=PAGE)
     replays = _replays(account)
-    has_failed = Callback.objects.failed().filter(account=account).exists()
     context = {
         **header(account, current="callbacks"),
         "form": form,
         "replay_form": replay_form,
         "replays": replays,
         "offers_replay": may_change(request, account)
-        and (has_failed or replays or replay_form.is_bound),
+        and (replays or replay_form.is_bound or callback_replays.has_failed(account)),
         "rows": _rows(shown),
         "older": older,
         "is_first": "before" not in request.GET,

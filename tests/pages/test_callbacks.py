@@ -225,7 +225,22 @@ class TestEvent:
         assert len(ids) == 2
         assert len(set(ids)) == 1
 
-    def test_that_waits_is_not_sent_twice(self, browser, shop):
+    def test_that_failed_is_called_before_its_next_attempt(self, browser, account, settings):
+        settings.CALLBACK_TRUSTED_NETWORKS = [ip_network("127.0.0.0/8")]
+        with Receiver(status=500) as receiver:
+            user = make_api_user(account=account, callback=receiver.url)
+            event = make_callback(receiver.url, api_user=user)
+            callbacks.call_due()
+            assert "Send again" in said(browser.get(page_of(event)))
+
+            browser.post(again(event))
+            callbacks.call_due()
+
+        assert len(receiver.requests) == 2
+        event.refresh_from_db()
+        assert event.tries == 2
+
+    def test_that_waits_for_its_first_call_is_not_sent_twice(self, browser, shop):
         event = make_callback(URL, api_user=shop)
 
         assert "Nothing was changed" in said(browser.post(again(event), follow=True))
