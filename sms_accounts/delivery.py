@@ -163,6 +163,7 @@ def _begun(errands: Sequence[Errand]) -> set[int]:
 
 def _look_after_the_rest() -> None:
     unmade.take_back()
+    recording.record()
     unresolved.note_abandoned()
     unresolved.decide_due()
     queue_scheduled()

@@ -1,6 +1,8 @@
 """Stores what carriers answered, for many messages at once, and what follows for each."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -23,6 +25,9 @@ WAITS = tuple(
     for seconds in (2, 5, 15, 30, 30, 30, 60, 300, 900, 3600, 7200, 14400, 28800, 43200)
 )
 
+# For how long after their claim answers are kept that the database does not take.
+KEPT = timedelta(minutes=10)
+
 _NO_WORD = (Outcome.UNANSWERED, Outcome.NO_ANSWER)
 
 _ATTEMPTS = bulk.Changes(
@@ -36,13 +41,18 @@ _ATTEMPTS = bulk.Changes(
     still=("outcome", "state"),
 )
 
+# What waits for the database to come back. Nobody but this process knows of it.
+_kept: deque[Errand] = deque()
 
-def record(errands: Sequence[Errand]) -> None:
+
+def record(new: Sequence[Errand] = ()) -> None:
     """Store what the carrier answered; what cannot be stored leaves the others alone.
 
     Together where the carrier took or refused each part, which is nearly always; what is anything
-    else, one message after the other.
+    else, one message after the other. While the database is away, answers are kept for the next
+    time.
     """
+    errands = [*_no_longer_kept(), *new]
     ordinary = [errand for errand in errands if _is_ordinary(errand)]
     alone = [errand for errand in errands if not _is_ordinary(errand)]
     try:
@@ -51,8 +61,27 @@ def record(errands: Sequence[Errand]) -> None:
         # Logged; each stands for itself now.
         log.exception("answers_not_recorded", messages=len(ordinary))
         alone += ordinary
-    for errand in alone:
-        _record_alone(errand)
+    for number, errand in enumerate(alone, start=1):
+        try:
+            _record_alone(errand)
+        except OperationalError:
+            log.exception("answers_kept", messages=len(alone) - number + 1)
+            # It comes last the next time: it may be at fault itself.
+            _keep([*alone[number:], errand])
+            return
+
+
+def _no_longer_kept() -> list[Errand]:
+    found = []
+    with suppress(IndexError):
+        while True:
+            found.append(_kept.popleft())
+    return found
+
+
+def _keep(errands: Sequence[Errand]) -> None:
+    too_old = timezone.now() - KEPT
+    _kept.extend(each for each in errands if (each.message.claimed_until or too_old) > too_old)
 
 
 def _is_ordinary(errand: Errand) -> bool:
@@ -62,12 +91,12 @@ def _is_ordinary(errand: Errand) -> bool:
 
 
 def _record_alone(errand: Errand) -> None:
+    """Store one message's answers; raises OperationalError where the database is at fault."""
     message = errand.message
     try:
         record_answers(message.pk, errand.answers, claimed_until=message.claimed_until)
     except OperationalError:
-        # The database is at fault: the message is found again when its claim ends.
-        log.exception("answers_not_recorded", message=message.pk)
+        raise
     except Exception as fault:
         # Logged; what the carrier answered for others counts.
         log.exception("answers_not_recorded", message=message.pk)

@@ -4,10 +4,9 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.db import OperationalError, connection
 from django.utils import timezone
 
-from sms_accounts import delivery, recording, unresolved
+from sms_accounts import delivery, recording
 from sms_accounts.carriers import OutcomeUnknown, Rejected, TryLater
 from sms_accounts.handover import Window
 from sms_accounts.models import Attempt, Message, State
@@ -327,81 +326,6 @@ class TestUnanswered:
         message.refresh_from_db()
         assert message.state == State.REJECTED
         assert purse(user) == 10
-
-
-@pytest.mark.django_db(transaction=True)
-class TestBegunByACommitOfWhichNothingWasHeard:
-    """The connection broke: the server has stored what it was told, and nobody knows that."""
-
-    @pytest.fixture
-    def breaking(self, monkeypatch):
-        """Has the connection break right after the next commit of attempts."""
-        stored, committed = delivery._store, connection.commit
-        begun: list[object] = []
-
-        def store(attempts):
-            stored(attempts)
-            begun.append(attempts)
-
-        def commit():
-            committed()
-            if len(begun) == 1:
-                begun.append(None)
-                raise OperationalError("server closed the connection unexpectedly")
-
-        monkeypatch.setattr(delivery, "_store", store)
-        monkeypatch.setattr(connection, "commit", commit)
-
-    def test_goes_out_once_when_its_claim_has_ended(self, carrier, user, breaking):
-        message = make_message(user=user)
-
-        with pytest.raises(OperationalError):
-            delivery.deliver_due()
-        assert outcomes(message) == [(1, "unanswered")]
-        delivery.deliver_due()
-        assert outcomes(message) == [(1, "not_sent")]
-        assert not carrier.submits
-
-        with time_machine.travel(timezone.now() + delivery.CLAIM + timedelta(seconds=1)):
-            delivery.deliver_due()
-        assert outcomes(message) == [(1, "taken")]
-        assert len(carrier.submits) == 1
-
-    def test_goes_out_although_it_was_held_meanwhile(self, carrier, user, breaking):
-        message = make_message(user=user)
-        with pytest.raises(OperationalError):
-            delivery.deliver_due()
-
-        with time_machine.travel(timezone.now() + delivery.CLAIM + timedelta(seconds=1)):
-            unresolved.note_abandoned()
-            assert Message.objects.held().get() == message
-            delivery.deliver_due()
-
-        assert outcomes(message) == [(1, "taken")]
-
-    def test_is_left_alone_where_somebody_else_began_it_since(self, carrier, user, breaking):
-        message = make_message(user=user)
-        with pytest.raises(OperationalError):
-            delivery.deliver_due()
-        Attempt.objects.update(started_at=timezone.now())
-
-        delivery.deliver_due()
-
-        assert outcomes(message) == [(1, "unanswered")]
-
-    def test_has_its_other_part_go_out_once(self, carrier, user, monkeypatch):
-        message = make_long_message(parts=2, user=user)
-
-        def store(rows):
-            stored(rows)
-            raise OperationalError("server closed the connection unexpectedly")
-
-        stored = delivery._BEGUN.store
-        monkeypatch.setattr(delivery._BEGUN, "store", store)
-        delivery.deliver_due()
-
-        assert outcomes(message) == [(1, "taken"), (2, "taken")]
-        assert [submit.part for submit in carrier.submits] == [1, 2]
 
 
 class TestDueMessages:
