@@ -34,7 +34,7 @@ LATELY = timedelta(seconds=2)
 
 # How many of one endpoint that answers well: under way, and taken ahead.
 OF_ONE_URL = 8
-AHEAD = 96
+AHEAD = 256
 SLOW = timedelta(seconds=1)
 
 # How many rows are looked at in one go, and how often a backlog without anything due.
@@ -141,8 +141,8 @@ class Lines:
     def is_empty(self) -> bool:
         return not any(line.taken for line in self._lines.values())
 
-    def has_due(self, now: datetime) -> bool:
-        """Say whether a look is worth a transaction."""
+    def may_look(self) -> bool:
+        """Say whether it is time to look for what is due; the next look has to wait then."""
         moment = time.monotonic()
         is_busy = any(
             line.standing is Standing.GOOD and line.waiting for line in self._lines.values()
@@ -150,6 +150,10 @@ class Lines:
         if is_busy and moment < self._looked_at + BETWEEN_LOOKS.total_seconds():
             return False
         self._looked_at = moment
+        return True
+
+    def has_due(self, now: datetime) -> bool:
+        """Say whether a look is worth a transaction."""
         if Callback.objects.due(now).filter(backlog_of=None).exists():
             return True
         plan = _Plan(self._lines.values())

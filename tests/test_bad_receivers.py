@@ -12,7 +12,7 @@ import time_machine
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from sms_accounts import callback_endpoints, callback_lines, callbacks
+from sms_accounts import callback_endpoints, callback_lines, callback_results, callbacks
 from sms_accounts.models import Callback, CallbackAttempt, CallbackEndpoint, Message
 from tests.bad_receivers import receivers
 from tests.factories import make_message
@@ -118,7 +118,7 @@ def _assert_told(kind) -> None:
     tries = set(rows.values_list("tries", flat=True))
     if kind.name == "410":
         assert tries <= {0, 1}, kind.name
-    elif tries != {len(callbacks.WAITS) + 1}:
+    elif tries != {len(callback_results.WAITS) + 1}:
         # So many events wait for one that asks for time that five days are over first.
         endpoint = CallbackEndpoint.objects.get(url=kind.url)
         assert endpoint.off_because == CallbackEndpoint.OffBecause.FAILING, kind.name

@@ -231,7 +231,7 @@ class TestLines:
         assert Callback.objects.filter(backlog_of=None).count() < 300
 
     def test_put_back_what_was_taken_ahead_of_a_failure(self):
-        many("https://good.example/", make_message(), 100)
+        many("https://good.example/", make_message(), 300)
         lines = callback_lines.Lines()
         callbacks._claim(lines)
         [first] = lines.next_calls()

@@ -14,6 +14,7 @@ from sms_accounts import (
     api_users,
     callback_lines,
     callback_requests,
+    callback_results,
     callbacks,
     outbound_urls,
 )
@@ -206,13 +207,13 @@ class TestRetry:
         callback = make_callback(receiver.url)
         now = timezone.now()
 
-        for tries, pause in enumerate(callbacks.WAITS, 1):
+        for tries, pause in enumerate(callback_results.WAITS, 1):
             with time_machine.travel(now):
                 assert callbacks.call_due() == 1
                 assert callbacks.call_due() == 0
             callback.refresh_from_db()
             assert callback.tries == tries
-            jitter = pause * callbacks.JITTER + timedelta(seconds=2)
+            jitter = pause * callback_results.JITTER + timedelta(seconds=2)
             assert callback.due_at - now == pytest.approx(pause, abs=jitter)
             now = callback.due_at
             with time_machine.travel(now - timedelta(seconds=2)):
@@ -223,8 +224,8 @@ class TestRetry:
 
         assert given_up() == 1
         assert not Callback.objects.exclude(done_at=None).exists()
-        assert len(receiver.requests) == len(callbacks.WAITS) + 1
-        assert callback.attempts.count() == len(callbacks.WAITS) + 1
+        assert len(receiver.requests) == len(callback_results.WAITS) + 1
+        assert callback.attempts.count() == len(callback_results.WAITS) + 1
         with time_machine.travel(now + timedelta(days=30)):
             assert callbacks.call_due() == 0
 
@@ -237,7 +238,7 @@ class TestRetry:
 
         with Receiver() as receiver:
             Callback.objects.update(url=receiver.url)
-            with time_machine.travel(callback.due_at + callbacks.WAITS[0] * 2):
+            with time_machine.travel(callback.due_at + callback_results.WAITS[0] * 2):
                 callbacks.call_due()
 
         callback.refresh_from_db()
@@ -263,8 +264,8 @@ class TestRetry:
         callback.refresh_from_db()
         due_at = callback.due_at
 
-        late = callbacks._Outcome(at=timezone.now(), problem="timed out")
-        callbacks._record([(slow, late)], {slow.pk: CallbackEndpoint.objects.get()})
+        late = callback_results.Outcome(at=timezone.now(), problem="timed out")
+        callback_results._record([(slow, late)], {slow.pk: CallbackEndpoint.objects.get()})
 
         callback.refresh_from_db()
         assert callback.done_at
