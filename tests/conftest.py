@@ -12,13 +12,35 @@ from pytest_django import DjangoDbBlocker
 from sms_accounts import address_uses, books, credentials, price_list
 from tests import kept_entries
 
+# These speak to the broker or the cache, which CI changes with the database.
+_OF_SERVERS = {"test_cache.py", "test_tasks.py"}
+_DATABASE = {"db", "transactional_db", "django_db_setup", "live_server"}
+
 # For tests that say what it means for them: `--hypothesis-profile=thorough`.
 hypothesis_settings.register_profile("thorough")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take long, so that nobody waits for the last of them alone."""
+    """Mark what CI does once, and begin with the files that take long.
+
+    So nobody waits for the last of these alone.
+    """
+    for item in items:
+        if not _uses_database(item):
+            item.add_marker("no_database")
     items.sort(key=lambda item: item.get_closest_marker("whole_program") is None)
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    """Tell whether a test opens the database, or a program does that it starts."""
+    marks = ("django_db", "whole_program")
+    return (
+        any(item.get_closest_marker(mark) for mark in marks)
+        or not _DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
+        or item.path.name in _OF_SERVERS
+        or "commands" in item.path.parts
+    )
 
 
 @pytest.fixture(autouse=True)
