@@ -13,7 +13,7 @@ import urllib3
 from sms_accounts.carriers.base import Submit
 from sms_accounts.carriers.simulated_smsc import SimulatedSmsc
 from sms_accounts.carriers.simulator import Simulator
-from tests.carrier_contract import Numbers
+from tests.carriers.contract import Numbers
 
 SECRET = "between-panel-and-carrier"
 PATIENCE = 10

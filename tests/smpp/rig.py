@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sms_accounts.carriers.base import short_reference
+from sms_accounts.carriers.pacing import Brakes, Pace
 from sms_accounts.carriers.smpp import statuses
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.link import Timing
 from sms_accounts.carriers.smpp.options import Options
-from sms_accounts.carriers.smpp.pacing import Brakes, Pace
 from sms_accounts.carriers.smpp.session import Session
-from tests.carrier_contract import Numbers
+from tests.carriers.contract import Numbers
 from tests.simulator_rig import wait_until
 from tests.smpp.smsc import PASSWORD, UNKNOWN_STATUS, Smsc
 from tests.smpp.test_receipts import deliver_sm

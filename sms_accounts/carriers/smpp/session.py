@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Protocol
 
 from sms_accounts.carriers.base import OutcomeUnknown, TryLater
+from sms_accounts.carriers.pacing import Pace
 from sms_accounts.carriers.smpp import statuses
 from sms_accounts.carriers.smpp.link import Link, Role, Timing
 from sms_accounts.carriers.smpp.options import Options
-from sms_accounts.carriers.smpp.pacing import Pace
 from sms_accounts.carriers.smpp.pdus import Command, Pdu
 from sms_accounts.carriers.smpp.requests import Request, Requests
 from sms_accounts.carriers.smpp.wire import Closed, NotWritten
