@@ -9,6 +9,8 @@ import structlog.typing
 
 # Query strings hold passwords and texts; a number may show its last three digits only.
 _QUERY = re.compile(r"\?[^\s\"']*")
+# Who knows the rest of such a path may report what becomes of messages.
+_DLR_SECRET = re.compile(r"(/dlr/[\w-]+/)[\w-]+")
 _MSISDN = re.compile(r"\b\d{6,12}(\d{3})\b")
 
 
@@ -22,8 +24,8 @@ _QUOTED_BY_DATABASE = re.compile(
 
 
 def redact(text: str) -> str:
-    """Return a text without query strings and with numbers cut to their last three digits."""
-    return _MSISDN.sub(r"…\1", _QUERY.sub("?…", text))
+    """Return a text without queries and secrets, and with numbers cut to their last digits."""
+    return _MSISDN.sub(r"…\1", _DLR_SECRET.sub(r"\1…", _QUERY.sub("?…", text)))
 
 
 def without_quotations(

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import bulk, carrier_accounts, carriers, recording, unmade, unresolved
+from sms_accounts import bulk, carrier_accounts, recording, unmade, unresolved
 from sms_accounts.carriers import Carrier
 from sms_accounts.handover import Errand, Window, may_be_on_air
 from sms_accounts.models import Attempt, Message, MessageEvent, State
@@ -49,20 +49,44 @@ def deliver_due(*, carrier_name: str = "", most: int | None = None) -> int:
     """Hand all messages that are due to a carrier, or the first `most`; return how many.
 
     One thread of a process does so at a time, with a window for many; whoever comes meanwhile
-    leaves word that there is something new. The carrier is that of the settings unless named, or
-    unless staff chose one that has a process of its own.
+    leaves word that there is something new. The carrier is the one that staff chose, or that of
+    the settings, unless named; one that has a process of its own is left to that.
     """
-    if not carrier_name and carrier_accounts.default_name():
-        _look_after_the_rest()
-        return 0
-    carrier = carriers.get(carrier_name or settings.CARRIER)
     delivered = 0
     _rung.set()
     while _rung.is_set() and _running.acquire(blocking=False):
         try:
-            delivered += deliver_all(carrier, most=most)
+            delivered += _deliver_to(_chosen(carrier_name), carrier_name, most)
         finally:
             _running.release()
+    return delivered
+
+
+def _chosen(carrier_name: str) -> Carrier | None:
+    """Return the carrier that messages go to now, or None where a process of its own takes them."""
+    name = carrier_name or carrier_accounts.default_name() or settings.CARRIER
+    return None if carrier_accounts.has_own_process(name) else carrier_accounts.get(name)
+
+
+def _deliver_to(carrier: Carrier | None, carrier_name: str, most: int | None) -> int:
+    """Hand over what is due while this carrier is the chosen one, set as it is now."""
+    if carrier is None:
+        _rung.clear()
+        _look_after_the_rest()
+        return 0
+    is_chosen, look_at = True, time.monotonic() + LOOK_EVERY.total_seconds()
+
+    def goes_on() -> bool:
+        nonlocal is_chosen, look_at
+        if time.monotonic() >= look_at:
+            is_chosen = _chosen(carrier_name) is carrier
+            look_at = time.monotonic() + LOOK_EVERY.total_seconds()
+        return is_chosen
+
+    delivered = deliver_all(carrier, most=most, goes_on=goes_on)
+    if not is_chosen:
+        # What is left is for another, or for the same as it is set now.
+        _rung.set()
     return delivered
 
 

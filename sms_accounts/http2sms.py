@@ -1,15 +1,20 @@
 """The words of http2sms: its paths, parameters and answers, for whoever reads or writes them.
 
-Beside this module only `endpoints/http2sms*.py` and the texts in `programs.py` know a wire name.
+Beside this module only `endpoints/http2sms*.py`, the texts in `programs.py` and the carrier that
+speaks it know a wire name.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlencode
 
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
+
+# As much of an id as there is room for.
+_LONGEST_ID = 64
 
 PATH = "cgi-bin/sms/http2sms.cgi"
 SHORT_PATH = "http2sms"
@@ -282,6 +287,23 @@ def with_options(
         "contentType": content_type,
         IDEMPOTENCY_KEY: idempotency_key,
     }
+
+
+def carried(
+    *, coding: Literal["gsm7", "ucs2"], message_class: int | None, tag: str
+) -> dict[str, str]:
+    """Return the parameters of a text that is handed on as it was accepted elsewhere."""
+    options = {"smsCoding": "1" if coding == "gsm7" else "2", "tag": tag}
+    return options if message_class is None else {**options, "class": str(message_class)}
+
+
+def first_id(answer: Mapping[str, object]) -> str:
+    """Return the first id in an accepted answer, or nothing; providers spell the name both ways."""
+    for name in ("smsIds", "SmsIds"):
+        ids = answer.get(name)
+        if isinstance(ids, list) and ids and isinstance(ids[0], str | int):
+            return str(ids[0])[:_LONGEST_ID]
+    return ""
 
 
 def is_accepted(answer: str) -> bool:

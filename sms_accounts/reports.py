@@ -53,10 +53,11 @@ _running = threading.Lock()
 _rung = threading.Event()
 
 
-def store_post(carrier_name: str, body: bytes, content_type: str) -> DlrPost:
+def store_post(carrier_name: str, body: bytes, content_type: str, *, query: str = "") -> DlrPost:
     """Keep what a carrier sent, before anybody tries to understand it."""
     return DlrPost.objects.create(
         carrier=carrier_name,
+        query=query,
         body=body,
         content_type=content_type[:100],
         received_at=timezone.now(),
@@ -119,7 +120,7 @@ def _understood(post: DlrPost) -> Sequence[carriers.Dlr]:
     """Return what a post reports; what keeps it from being understood stands in it then."""
     try:
         return carrier_accounts.get(post.carrier).parse_dlrs(
-            bytes(post.body), {"Content-Type": post.content_type}
+            bytes(post.body), {"Content-Type": post.content_type}, post.query
         )
     except carriers.MalformedDlr as malformed:
         log.warning("dlr_not_understood", post=post.pk, carrier=post.carrier)

@@ -209,7 +209,7 @@ def _remove_texts(submissions: Sequence[int]) -> None:
 
 @transaction.atomic
 def _remove_bodies(posts: Sequence[int]) -> None:
-    _locked(DlrPost, posts).update(body=b"", body_removed_at=timezone.now())
+    _locked(DlrPost, posts).update(query="", body=b"", body_removed_at=timezone.now())
 
 
 @transaction.atomic

@@ -121,6 +121,7 @@ urlpatterns = [
     path(PATH, http2sms.http2sms, name="http2sms"),
     path(SHORT_PATH, http2sms.http2sms),
     path("dlr/<slug:carrier_name>/", dlr.dlr, name="dlr"),
+    path("dlr/<slug:carrier_name>/<slug:secret>/", dlr.secret_dlr, name="secret-dlr"),
     path("healthz/", health.healthz, name="healthz"),
     path("", accounts.accounts, name="accounts"),
     path("sms/<slug:name>/", include(account_pages)),

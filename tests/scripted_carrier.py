@@ -33,6 +33,7 @@ class ScriptedCarrier:
     repeats_are_safe = False
     window = 16
     takes_long_texts = False
+    dlr_answer = "OK"
 
     def __init__(self, *steps: Step):
         self.steps = deque(steps)
@@ -48,14 +49,14 @@ class ScriptedCarrier:
             raise answer
         return answer
 
-    def parse_dlrs(self, body: bytes, headers: Mapping[str, str]) -> list[Dlr]:
+    def parse_dlrs(self, body: bytes, headers: Mapping[str, str], query: str = "") -> list[Dlr]:
         try:
             given = json.loads(body)
         except ValueError:
             raise MalformedDlr("the body is not JSON") from None
         return [Dlr(at=None, **each) for each in given]
 
-    def authorised(self, headers: Mapping[str, str]) -> bool:
+    def authorised(self, headers: Mapping[str, str], secret: str = "") -> bool:
         return True
 
     @property

@@ -44,6 +44,13 @@ def test_a_query_string_is_cut(lines):
     assert "Secret1234" not in lines[0]
 
 
+def test_the_secret_of_a_dlr_url_is_cut(lines):
+    logging.getLogger("django.request").error("Internal Server Error: /dlr/acme/s3cr-et_x/")
+
+    assert "/dlr/acme/…/" in lines[0]
+    assert "s3cr" not in lines[0]
+
+
 def test_a_number_shows_its_last_three_digits_only(lines):
     structlog.get_logger("sms_accounts.delivery").warning("refused", receiver="33639980004")
 

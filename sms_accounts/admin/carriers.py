@@ -65,7 +65,7 @@ class DlrPostAdmin(ReadOnlyAdmin[DlrPost]):
     list_display = ("received_at", "carrier", "read_at", "problem")
     list_filter = (ReadingFilter,)
     actions = ("release",)
-    fields = ("received_at", "carrier", "content_type", "what_came", "read_at", "problem")
+    fields = ("received_at", "carrier", "content_type", "query", "what_came", "read_at", "problem")
     readonly_fields = ("what_came",)
     inlines = (DlrReportInline,)
 

@@ -15,6 +15,10 @@ from sms_accounts.carriers.base import (
     Submit,
     TryLater,
 )
+from sms_accounts.carriers.http.carrier import Http
+from sms_accounts.carriers.http.options import Dialect as HttpDialect
+from sms_accounts.carriers.http.options import Generic, Http2sms, Kannel
+from sms_accounts.carriers.http.options import Options as HttpOptions
 from sms_accounts.carriers.simulator import Simulator
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.options import Ids as SmppIds
@@ -27,6 +31,12 @@ __all__ = [
     "Carrier",
     "Dlr",
     "DlrState",
+    "Generic",
+    "Http",
+    "Http2sms",
+    "HttpDialect",
+    "HttpOptions",
+    "Kannel",
     "MalformedDlr",
     "OutcomeUnknown",
     "Rejected",
@@ -39,6 +49,7 @@ __all__ = [
     "TryLater",
     "UnknownCarrier",
     "get",
+    "over_http",
 ]
 
 
@@ -54,6 +65,13 @@ def get(name: str) -> Carrier:
     if name != Simulator.name:
         raise UnknownCarrier(name)
     return _simulator(settings.SIMULATOR_URL, settings.SIMULATOR_SECRET, settings.SIMULATOR_REPEATS)
+
+
+# Keyed by all that was set: a carrier that is set differently is another.
+@lru_cache(maxsize=64)
+def over_http(options: HttpOptions) -> Http:
+    """Return the carrier of these options; the same object, and its connections, at every call."""
+    return Http(options)
 
 
 # Keyed by the settings themselves, so that a test which changes them gets a carrier of its own.

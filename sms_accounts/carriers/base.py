@@ -51,13 +51,14 @@ SHORT = 4
 _DIGITS_KEPT = 3
 
 
-def short_reference(reference: str, msisdn: str) -> str:
-    """Return what is left of a reference where a carrier keeps 16 bits of it.
+def short_reference(reference: str, msisdn: str, *, kept: int = SHORT) -> str:
+    """Return what is left of a reference where a carrier keeps so many of its digits.
 
-    With the last digits of the receiver it tells the few parts apart that wait for a word.
+    With the last digits of the receiver even 16 bits tell the few parts apart that wait for a
+    word.
     """
     digits = "".join(filter(str.isdecimal, msisdn))
-    return f"{reference[:SHORT]}/{digits[-_DIGITS_KEPT:]}"
+    return f"{reference[:kept]}/{digits[-_DIGITS_KEPT:]}"
 
 
 class Rejected(Exception):
@@ -110,8 +111,17 @@ class Carrier(Protocol):
         A carrier may say that it took the part and give no id: then the id is empty.
         """
 
-    def parse_dlrs(self, body: bytes, headers: Mapping[str, str]) -> list[Dlr]:
-        """Return the reports in one call of the carrier, in their order, or raise MalformedDlr."""
+    # What it wants to read once its report is stored.
+    dlr_answer: str
 
-    def authorised(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether a call with these headers comes from the carrier, in constant time."""
+    def parse_dlrs(self, body: bytes, headers: Mapping[str, str], query: str = "") -> list[Dlr]:
+        """Return the reports in one call of the carrier, in their order, or raise MalformedDlr.
+
+        `query` is what the URL of the call had after a question mark, as it came.
+        """
+
+    def authorised(self, headers: Mapping[str, str], secret: str = "") -> bool:
+        """Tell in constant time whether a call comes from the carrier.
+
+        `secret` is what its URL had after the carrier's name.
+        """

@@ -74,6 +74,7 @@ class Simulator:
     knows_references = True
     window = 64
     takes_long_texts = False
+    dlr_answer = "OK"
 
     def __init__(
         self,
@@ -114,7 +115,7 @@ class Simulator:
             raise OutcomeUnknown(type(broken).__name__) from None
         return _understand(response)
 
-    def parse_dlrs(self, body: bytes, headers: Mapping[str, str]) -> list[Dlr]:
+    def parse_dlrs(self, body: bytes, headers: Mapping[str, str], query: str = "") -> list[Dlr]:
         """Return the reports in one call of the carrier, in their order."""
         try:
             reports = json.loads(body)
@@ -124,8 +125,8 @@ class Simulator:
             raise MalformedDlr("the body is not a list of reports")
         return [_to_dlr(report) for report in reports]
 
-    def authorised(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether the call carries the secret. Without a secret nobody is let in."""
+    def authorised(self, headers: Mapping[str, str], secret: str = "") -> bool:
+        """Tell whether the header carries the secret. Without a secret nobody is let in."""
         given = headers.get("Authorization", "")
         same = hmac.compare_digest(given.encode(), self._authorization.encode())
         return same and self._has_secret

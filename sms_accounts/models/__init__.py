@@ -23,6 +23,7 @@ from sms_accounts.models.figures import (
     UserQuarter,
 )
 from sms_accounts.models.heartbeat import Heartbeat
+from sms_accounts.models.http_carrier import HttpCarrier
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
@@ -57,6 +58,7 @@ __all__ = [
     "FiguresMark",
     "Habit",
     "Heartbeat",
+    "HttpCarrier",
     "IdempotencyKey",
     "LedgerEntry",
     "Level",

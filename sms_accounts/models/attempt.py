@@ -63,6 +63,8 @@ class DlrPost(models.Model):
     """What a carrier sent to our DLR address, kept before it is understood."""
 
     carrier = models.CharField(_("carrier"), max_length=40)
+    # What the URL had after its question mark, as it came.
+    query = models.TextField(_("query"), blank=True, default="")
     body = models.BinaryField(_("body"))
     content_type = models.CharField(_("content type"), max_length=100, blank=True)
     received_at = models.DateTimeField(_("received"))

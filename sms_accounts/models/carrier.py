@@ -1,5 +1,9 @@
 """The carriers that staff connect: where each is, and how it wants to be spoken to."""
 
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -260,3 +264,20 @@ class SmppCarrier(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        check_is_alone(self, other=apps.get_model("sms_accounts", "HttpCarrier"))
+
+
+def check_is_alone(row: Any, *, other: type[models.Model]) -> None:
+    """Refuse a name, or to take all messages, where a carrier of another kind has that already.
+
+    No constraint spans two tables. Whoever asks takes the first of both, so that even two at the
+    same moment would send nothing twice.
+    """
+    if other._default_manager.filter(name=row.name).exists():
+        raise ValidationError({"name": _("Another carrier has this name.")})
+    if row.is_default and other._default_manager.filter(is_default=True).exists():
+        raise ValidationError(
+            {"is_default": _("Another carrier takes all messages. Change that first.")}
+        )

@@ -48,6 +48,7 @@ OPEN = {
     "/1.0/sms/ptts",
     "/v1/sms/ptts",
     "/dlr/x/",
+    "/dlr/x/x/",
     "/healthz/",
     "/auth/login/",
     "/auth/signup/",

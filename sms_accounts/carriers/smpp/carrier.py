@@ -24,6 +24,8 @@ class Smpp:
     # A second submit_sm is a second message for every SMSC.
     knows_references = False
     repeats_are_safe = False
+    # Nobody reads it: its reports come over the bind.
+    dlr_answer = "OK"
 
     def __init__(self, options: Options, session: Session | None = None) -> None:
         self.name = options.name
@@ -52,11 +54,11 @@ class Smpp:
         given = pdus.message_id(answer.body)
         return receipts.canonical_id(given, self._options.ids_in_answers)
 
-    def parse_dlrs(self, body: bytes, headers: Mapping[str, str]) -> list[Dlr]:
+    def parse_dlrs(self, body: bytes, headers: Mapping[str, str], query: str = "") -> list[Dlr]:
         """Return the report in one deliver_sm."""
         return [receipts.read(body, self._options)]
 
-    def authorised(self, headers: Mapping[str, str]) -> bool:
+    def authorised(self, headers: Mapping[str, str], secret: str = "") -> bool:
         """Let nobody report over HTTP: receipts come over the bind."""
         return False
 
