@@ -165,6 +165,11 @@ class SimulatorRig:
     def release_dlrs(self):
         self.receiver.failing = False
 
+    def shown(self):
+        """What the first call of the carrier showed of itself: its headers, and a secret."""
+        headers, _body = self.receiver.calls[0]
+        return headers, ""
+
     def arrived(self):
         return [
             dlr

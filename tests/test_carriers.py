@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from sms_accounts import carriers
 from sms_accounts.carriers.base import MalformedDlr, OutcomeUnknown, Rejected, TryLater
 from sms_accounts.carriers.simulator import Simulator, meaning
-from tests.carriers.contract import CarrierContract, KnowsReferences, ReportsOverHttp
+from tests.carriers.contract import CarrierContract, GivesIds, KnowsReferences, ReportsOverHttp
 from tests.simulator_rig import SECRET, SimulatorRig, make_submit, unused_port
 
 
@@ -23,7 +23,7 @@ def rig(tmp_path):
     rig.close()
 
 
-class TestSimulator(CarrierContract, KnowsReferences, ReportsOverHttp):
+class TestSimulator(CarrierContract, GivesIds, KnowsReferences, ReportsOverHttp):
     pass
 
 

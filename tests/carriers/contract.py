@@ -1,4 +1,7 @@
-"""What every carrier must do, whatever it speaks; a test class per carrier inherits it."""
+"""What every carrier must do, whatever it speaks; a test class per carrier inherits it.
+
+`docs/carrier-modules.md` says what the fixture `rig` has to have.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,20 +43,17 @@ def make(msisdn, *, reference=None, part=1, parts=1):
     )
 
 
+def assert_named(dlr, carrier_message_id):
+    """A report has the id of the answer, where the carrier gave one."""
+    assert not carrier_message_id or dlr.carrier_message_id == carrier_message_id
+
+
 def final(dlrs, reference):
     return [dlr for dlr in dlrs if dlr.reference == reference and dlr.state != "enroute"]
 
 
 class CarrierContract:
     """Needs a fixture `rig`: the carrier, its real counterpart, and a recorder of its DLRs."""
-
-    def test_answers_with_an_id_for_each_part(self, rig):
-        first = rig.carrier.submit(make(rig.numbers.delivered))
-        second = rig.carrier.submit(make(rig.numbers.delivered))
-
-        assert first
-        assert second
-        assert first != second
 
     def test_names_reason_and_ptt_of_a_refusal(self, rig):
         for msisdn, ptt in rig.numbers.rejected.items():
@@ -71,7 +71,7 @@ class CarrierContract:
                 rig.carrier.submit(submit)
             assert rig.times_on_air(submit.reference) == 0
 
-        assert rig.carrier.submit(submit)
+        rig.carrier.submit(submit)
         assert rig.times_on_air(submit.reference) == 1
 
     def test_takes_what_was_put_off_under_a_new_reference_too(self, rig):
@@ -79,7 +79,9 @@ class CarrierContract:
             with pytest.raises(TryLater):
                 rig.carrier.submit(make(rig.numbers.busy_twice))
 
-        assert rig.carrier.submit(make(rig.numbers.busy_twice))
+        submit = make(rig.numbers.busy_twice)
+        rig.carrier.submit(submit)
+        assert rig.times_on_air(submit.reference) == 1
 
     def test_asks_to_try_later_while_nobody_listens(self, rig):
         submit = make(rig.numbers.delivered)
@@ -90,7 +92,8 @@ class CarrierContract:
             rig.carrier.submit(submit)
 
         rig.start()
-        assert rig.carrier.submit(submit)
+        rig.carrier.submit(submit)
+        assert rig.times_on_air(submit.reference) == 1
 
     def test_leaves_the_outcome_unknown_until_a_report_resolves_it(self, rig):
         submit = make(rig.numbers.unanswered)
@@ -112,8 +115,10 @@ class CarrierContract:
         assert [dlr.state for dlr in dlrs] == ["enroute", "delivered"]
         assert [dlr.ptt for dlr in dlrs] == [3, 4]
         assert {dlr.reference for dlr in dlrs} == {submit.reference}
-        assert {dlr.carrier_message_id for dlr in dlrs} == {carrier_message_id}
-        assert all(dlr.code and dlr.at and dlr.at.tzinfo for dlr in dlrs)
+        for dlr in dlrs:
+            assert_named(dlr, carrier_message_id)
+        assert all(dlr.code for dlr in dlrs)
+        assert all(dlr.at is None or dlr.at.tzinfo for dlr in dlrs)
 
     def test_reports_why_a_part_failed(self, rig):
         for count, (msisdn, ptt) in enumerate(rig.numbers.failed.items(), start=1):
@@ -131,10 +136,10 @@ class CarrierContract:
         ids = [rig.carrier.submit(part) for part in parts]
 
         dlrs = rig.wait_for_dlrs(6)
-        assert len(set(ids)) == 3
+        assert len(set(filter(None, ids))) == len(list(filter(None, ids)))
         for part, carrier_message_id in zip(parts, ids, strict=True):
             (dlr,) = final(dlrs, part.reference)
-            assert dlr.carrier_message_id == carrier_message_id
+            assert_named(dlr, carrier_message_id)
 
     def test_may_report_before_it_answers(self, rig):
         submit = make(rig.numbers.early)
@@ -142,7 +147,7 @@ class CarrierContract:
         carrier_message_id = rig.carrier.submit(submit)
 
         (dlr,) = final(rig.arrived(), submit.reference)
-        assert dlr.carrier_message_id == carrier_message_id
+        assert_named(dlr, carrier_message_id)
 
     def test_loses_no_report_while_the_panel_is_away_and_the_carrier_restarts(self, rig):
         rig.hold_dlrs()
@@ -155,7 +160,7 @@ class CarrierContract:
         rig.release_dlrs()
 
         (dlr,) = final(rig.wait_for_dlrs(2), submit.reference)
-        assert dlr.carrier_message_id == carrier_message_id
+        assert_named(dlr, carrier_message_id)
 
     def test_takes_nothing_from_a_stranger(self, rig):
         submit = make(rig.numbers.delivered)
@@ -169,6 +174,18 @@ class CarrierContract:
         for body in rig.malformed:
             with pytest.raises(MalformedDlr):
                 rig.carrier.parse_dlrs(body, {})
+
+
+class GivesIds:
+    """For a carrier that answers with an id of its own."""
+
+    def test_answers_with_an_id_for_each_part(self, rig):
+        first = rig.carrier.submit(make(rig.numbers.delivered))
+        second = rig.carrier.submit(make(rig.numbers.delivered))
+
+        assert first
+        assert second
+        assert first != second
 
 
 class KnowsReferences:
@@ -204,9 +221,9 @@ class ReportsOverHttp:
     def test_lets_no_stranger_report(self, rig):
         rig.carrier.submit(make(rig.numbers.delivered))
         rig.wait_for_dlrs(2)
-        headers, _ = rig.receiver.calls[0]
+        headers, secret = rig.shown()
 
-        assert rig.carrier.authorised(headers)
-        assert not rig.stranger.authorised(headers)
+        assert rig.carrier.authorised(headers, secret)
+        assert not rig.stranger.authorised(headers, secret)
         assert not rig.carrier.authorised({})
-        assert not rig.carrier.authorised({"Authorization": "é"})
+        assert not rig.carrier.authorised({"Authorization": "é"}, "é")

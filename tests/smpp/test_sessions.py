@@ -11,7 +11,7 @@ import pytest
 from sms_accounts.carriers.base import OutcomeUnknown, TryLater
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.pdus import Address, Command
-from tests.carriers.contract import CarrierContract, make
+from tests.carriers.contract import CarrierContract, GivesIds, make
 from tests.simulator_rig import make_submit, unused_port, wait_until
 from tests.smpp.certificates import certificate_for
 from tests.smpp.rig import FAST, SOFT, Box, SmppRig, fast_session, options_for
@@ -27,7 +27,7 @@ def rig():
     rig.close()
 
 
-class TestSmpp(CarrierContract):
+class TestSmpp(CarrierContract, GivesIds):
     pass
 
 

@@ -13,7 +13,7 @@ from sms_accounts.carriers.http.http2sms import Http2smsDialect
 from sms_accounts.carriers.http.kannel import KannelDialect
 from sms_accounts.carriers.http.options import Generic, Kannel, Options
 from sms_accounts.carriers.http.wire import Answer, Line, Request
-from sms_accounts.carriers.pacing import Pace
+from sms_accounts.carriers.pacing import Brakes, Pace
 
 _UNWRITABLE = 20
 
@@ -51,7 +51,7 @@ def dialect_of(options: Options) -> Dialect:
 class Http:
     """The carrier of these options. Safe to share among threads."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, brakes: Brakes | None = None) -> None:
         self.options = options
         self.name = options.name
         self.takes_long_texts = options.takes_long_texts
@@ -59,7 +59,7 @@ class Http:
         self._dialect = dialect_of(options)
         self.knows_references = self.repeats_are_safe = self._dialect.knows_references
         self.dlr_answer = self._dialect.dlr_answer
-        self._pace = Pace(options.rate)
+        self._pace = Pace(options.rate, brakes)
         self._line = Line(
             options.url,
             at_once=self.window,
