@@ -59,6 +59,12 @@ def http_options_of(row: HttpCarrier) -> carriers.HttpOptions:
     )
 
 
+def dlr_address_of(row: HttpCarrier) -> str:
+    """Return where a carrier reports, or an empty text where its secret cannot be read."""
+    secret = _unsealed(row.dlr_secret_sealed)
+    return dlr_url(row, secret) if secret else ""
+
+
 def dlr_url(row: HttpCarrier, secret: str) -> str:
     """Return the address under which a carrier reports, which is all that lets it in."""
     return f"{(row.panel_url or settings.PANEL_URL).rstrip('/')}/dlr/{row.name}/{secret}/"

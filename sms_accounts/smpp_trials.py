@@ -5,15 +5,14 @@ Receipts of other messages may come over this bind too: they are kept like all o
 
 import queue
 import time
-import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from sms_accounts import carrier_accounts, carriers, gsm, reports, sealing
+from sms_accounts import carrier_accounts, carriers, reports, sealing, trials
 from sms_accounts.carriers.base import Dlr, MalformedDlr
 from sms_accounts.carriers.smpp import statuses
 from sms_accounts.carriers.smpp.carrier import Smpp
@@ -23,22 +22,13 @@ from sms_accounts.carriers.smpp.pdus import Pdu
 from sms_accounts.carriers.smpp.session import Session
 from sms_accounts.models import SmppCarrier
 from sms_accounts.smpp_process import CONTENT_TYPE
+from sms_accounts.trials import Trial
 
 log = structlog.get_logger(__name__)
 
 # Somebody waits for the page: for a bind and an answer, and then for a receipt.
 ANSWER_WITHIN = timedelta(seconds=5)
 RECEIPT_WITHIN = timedelta(seconds=5)
-
-
-@dataclass(kw_only=True)
-class Trial:
-    """What happened, step by step, and whether it went as it should."""
-
-    is_well: bool = False
-    steps: list[str] = field(default_factory=list)
-    # What to do where it did not.
-    advice: str = ""
 
 
 class _Inbox:
@@ -88,7 +78,7 @@ def send_one(row: SmppCarrier, *, msisdn: str, sender: str, text: str) -> Trial:
     if session is None or inbox is None:
         return trial
     if trial.is_well:
-        _send(Smpp(session.options, session), inbox, trial, _part(msisdn, sender, text))
+        _send(Smpp(session.options, session), inbox, trial, trials.part(msisdn, sender, text))
     _ended(session, trial)
     return trial
 
@@ -116,19 +106,6 @@ def _ended(session: Session, trial: Trial) -> None:
     session.stop()
     if was_bound:
         trial.steps.append(_("Unbound."))
-
-
-def _part(msisdn: str, sender: str, text: str) -> carriers.Submit:
-    return carriers.Submit(
-        reference=uuid.uuid4().hex,
-        msisdn=msisdn,
-        sender=sender,
-        text=text,
-        coding=gsm.coding_of(text),
-        part=1,
-        parts=1,
-        concat_reference=0,
-    )
 
 
 def _send(carrier: Smpp, inbox: _Inbox, trial: Trial, part: carriers.Submit) -> None:

@@ -3,6 +3,7 @@
 import itertools
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,6 +14,7 @@ from sms_accounts.models import (
     Alert,
     ApiUser,
     Callback,
+    HttpCarrier,
     Membership,
     Message,
     Rate,
@@ -214,4 +216,30 @@ def make_smpp_carrier(
         port=port,
         system_id="panel",
         password_sealed=sealing.seal(password),
+    )
+
+
+def make_http_carrier(
+    *,
+    kind: HttpCarrier.Kind = HttpCarrier.Kind.KANNEL,
+    name: str = "gateway",
+    url: str = "http://127.0.0.1:1/send",
+    password: str = "secret",
+    dlr_secret: str = "dlr-secret",
+    enabled: bool = True,
+    default: bool = False,
+    **given: Any,
+) -> HttpCarrier:
+    """A carrier on this machine that staff have set up, with whatever its kind wants besides."""
+    return HttpCarrier.objects.create(
+        name=name,
+        kind=kind,
+        is_enabled=enabled,
+        is_default=default,
+        url=url,
+        username="panel",
+        account="sms-ab12345-1",
+        password_sealed=sealing.seal(password),
+        dlr_secret_sealed=sealing.seal(dlr_secret),
+        **given,
     )

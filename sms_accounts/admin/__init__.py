@@ -13,6 +13,7 @@ from sms_accounts.admin import (  # noqa: F401  # each registers its pages
     batches,
     callbacks,
     carriers,
+    http_carriers,
     messages,
     opt_outs,
     people,

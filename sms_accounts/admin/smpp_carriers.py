@@ -1,22 +1,18 @@
 """The staff's pages of SMPP carriers: what each is told, and trials that show what happens."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sms_accounts import gsm, msisdn, sealing, smpp_trials
+from sms_accounts import sealing, smpp_trials
+from sms_accounts.admin.trial_pages import ButtonForm, MessageForm, trial_page
 from sms_accounts.models import SmppCarrier
-from sms_accounts.models.routing import SENDER_NAME
-from sms_accounts.smpp_trials import Trial
 
 
 class SmppCarrierForm(forms.ModelForm[SmppCarrier]):
@@ -43,45 +39,6 @@ class SmppCarrierForm(forms.ModelForm[SmppCarrier]):
         text = str(self.cleaned_data["certificates"]).strip()
         if text and "-----BEGIN CERTIFICATE-----" not in text:
             raise ValidationError(_("PEM begins with a line of BEGIN CERTIFICATE."))
-        return text
-
-
-class BindForm(forms.Form):
-    """Nothing to type: the button is the question."""
-
-
-class MessageForm(forms.Form):
-    """One short text to one number."""
-
-    receiver = forms.CharField(
-        label=gettext_lazy("Receiver"),
-        max_length=20,
-        help_text=gettext_lazy("In international form, such as 33639980004."),
-        widget=forms.TextInput(attrs={"class": "vTextField", "inputmode": "tel"}),
-    )
-    sender = forms.CharField(
-        label=gettext_lazy("Sender"),
-        max_length=15,
-        validators=[SENDER_NAME],
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-    )
-    text = forms.CharField(
-        label=gettext_lazy("Text"),
-        max_length=160,
-        help_text=gettext_lazy("As long as one part at most."),
-        widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
-    )
-
-    def clean_receiver(self) -> str:
-        try:
-            return msisdn.parse(self.cleaned_data["receiver"])
-        except msisdn.NotANumber:
-            raise ValidationError(_("This is no number in international form.")) from None
-
-    def clean_text(self) -> str:
-        text = str(self.cleaned_data["text"])
-        if gsm.measure(text).parts > 1:
-            raise ValidationError(_("This takes more than one part."))
         return text
 
 
@@ -190,16 +147,19 @@ class SmppCarrierAdmin(admin.ModelAdmin[SmppCarrier]):
         ] + super().get_urls()
 
     def bind_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._trial(
+        return trial_page(
+            self,
             request,
             object_id,
             title=_("Bind now"),
-            form=BindForm(request.POST if request.method == "POST" else None),
+            form=ButtonForm(request.POST if request.method == "POST" else None),
             run=lambda row, _typed: smpp_trials.bind_now(row),
+            template="admin/sms_accounts/smppcarrier/trial.html",
         )
 
     def send_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._trial(
+        return trial_page(
+            self,
             request,
             object_id,
             title=_("Send one test message"),
@@ -207,30 +167,5 @@ class SmppCarrierAdmin(admin.ModelAdmin[SmppCarrier]):
             run=lambda row, typed: smpp_trials.send_one(
                 row, msisdn=typed["receiver"], sender=typed["sender"], text=typed["text"]
             ),
+            template="admin/sms_accounts/smppcarrier/trial.html",
         )
-
-    def _trial(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        *,
-        title: str,
-        form: forms.Form,
-        run: Callable[[SmppCarrier, dict[str, Any]], Trial],
-    ) -> HttpResponse:
-        """Show the form of a trial, or make the trial and show what happened above it."""
-        row = self.get_object(request, unquote(object_id))
-        if row is None:
-            raise Http404
-        if not self.has_change_permission(request, row):
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "subtitle": row.name,
-            "opts": self.opts,
-            "original": row,
-            "form": form,
-            "trial": run(row, form.cleaned_data) if form.is_valid() else None,
-        }
-        return TemplateResponse(request, "admin/sms_accounts/smppcarrier/trial.html", context)

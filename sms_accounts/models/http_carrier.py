@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from sms_accounts import placeholders
 from sms_accounts.models import http_carrier_lines as lines
 from sms_accounts.models.carrier import CARRIER_NAME, SmppCarrier, check_is_alone
 from sms_accounts.models.carrier_codes import check_err_codes
@@ -258,6 +259,9 @@ class HttpCarrier(models.Model):
                     check()
                 except ValidationError as error:
                     wrong[field] = error
+            said = placeholders.names_in(f"{self.url} {self.headers} {self.body}")
+            if self.is_enabled and not {"to", "text"} <= said:
+                wrong.setdefault("body", ValidationError(_("Nothing says {to} and {text} yet.")))
         if wrong:
             raise ValidationError(wrong)
 

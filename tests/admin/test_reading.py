@@ -23,6 +23,7 @@ from sms_accounts.models import (
     Callback,
     DlrPost,
     DlrReport,
+    HttpCarrier,
     LedgerEntry,
     Message,
     Notification,
@@ -53,7 +54,7 @@ READ_ONLY = (
     Batch,
     SenderNotice,
 )
-WRITABLE = (Account, User, Sender, Rate, OptOut, SmppCarrier)
+WRITABLE = (Account, User, Sender, Rate, OptOut, SmppCarrier, HttpCarrier)
 PAGES: tuple[type[Model], ...] = (*READ_ONLY, *WRITABLE)
 
 

@@ -9,7 +9,7 @@ from sms_accounts.carriers.base import short_reference
 from sms_accounts.carriers.http.carrier import Http
 from tests.carriers.contract import Numbers
 from tests.carriers.upstream import PASSWORD, Http2smsVoice, JsonVoice, KannelVoice, Upstream
-from tests.receiver import Receiver
+from tests.receiver import Receiver, Request
 from tests.simulator_rig import wait_until
 from tests.smpp.rig import SOFT
 
@@ -67,7 +67,7 @@ class HttpRig:
         self.receiver = Receiver()
         self.receiver.before_answer = self._keep
         self.receiver.__enter__()
-        self.kept: list[object] = []
+        self.kept: list[Request] = []
         self._is_away = False
         self.dlr_url = f"{self.receiver.url}/acme/{SECRET}/"
         self.upstream = Upstream(voice(self.dlr_url) if voice is Http2smsVoice else voice())

@@ -285,8 +285,14 @@ class TestConnections:
     def test_are_kept_and_not_used_once_they_may_be_closed_over_there(self, monkeypatch):
         rig = rigs.generic_rig()
         try:
-            peers = []
-            rig.upstream._server.verify_request = lambda _request, peer: not peers.append(peer)
+            peers: list[object] = []
+            process = rig.upstream._server.process_request
+
+            def counted(*of_peer):
+                peers.append(of_peer)
+                process(*of_peer)
+
+            monkeypatch.setattr(rig.upstream._server, "process_request", counted)
             for _ in range(2):
                 rig.carrier.submit(make(rig.numbers.delivered))
             assert len(peers) == 1
