@@ -344,6 +344,8 @@ class TestParseDlrs:
             ("d=16&answer=NACK/0x0000000b/Invalid", "rejected", 23, "NACK/0x0000000b/Invalid"),
             ("d=16&answer=NACK/11/Invalid", "rejected", 23, "NACK/11/Invalid"),
             ("d=16", "rejected", 20, "dlr 16"),
+            ("d=34", "expired", 8, "dlr 34"),
+            ("d=", "unknown", 6, "dlr"),
             ("d=64", "unknown", 6, "dlr 64"),
         ],
     )

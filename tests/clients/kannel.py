@@ -1,4 +1,4 @@
-"""The SMS gateway Kannel, with http2sms as its SMSC."""
+"""The SMS gateway Kannel, with whatever is to be its SMSC."""
 
 import subprocess
 import time
@@ -13,7 +13,6 @@ from tests.clients.conftest import Account
 from tests.simulator_rig import unused_port
 
 PASSWORD = "kannel"
-# As its user guide has it for a generic SMSC: %P is the sender, %p the receiver, %b the text.
 CONFIGURATION = """
 group = core
 admin-port = {admin}
@@ -24,15 +23,7 @@ smsbox-interface = 127.0.0.1
 box-allow-ip = 127.0.0.1
 log-level = 4
 
-group = smsc
-smsc = http
-smsc-id = panel
-system-type = generic
-port = {reports}
-send-url = "{url}?{query}&from=%P&to=%p&message=%b&noStop=1"
-status-success-regex = "^OK"
-status-permfail-regex = "^KO"
-generic-foreign-id-regex = "^OK[^0-9]+[0-9.]+[^0-9]+([0-9]+)"
+{smsc}
 
 group = smsbox
 bearerbox-host = 127.0.0.1
@@ -44,13 +35,51 @@ group = sendsms-user
 username = alice
 password = {secret}
 max-messages = 9
+concatenation = true
 """
+# As its user guide has it for a generic SMSC: %P is the sender, %p the receiver, %b the text.
+HTTP2SMS = """
+group = smsc
+smsc = http
+smsc-id = panel
+system-type = generic
+port = {reports}
+send-url = "{url}?{query}&from=%P&to=%p&message=%b&noStop=1"
+status-success-regex = "^OK"
+status-permfail-regex = "^KO"
+generic-foreign-id-regex = "^OK[^0-9]+[0-9.]+[^0-9]+([0-9]+)"
+"""
+SMPP = """
+group = smsc
+smsc = smpp
+smsc-id = panel
+host = 127.0.0.1
+port = {port}
+transceiver-mode = true
+smsc-username = panel
+smsc-password = {password}
+system-type = ""
+"""
+
+
+def over_http2sms(account: Account, *, password: str) -> str:
+    """Return the configuration of a panel as its SMSC."""
+    return HTTP2SMS.format(
+        reports=unused_port(),
+        url=account.url,
+        query=f"account={account.name}&login={account.login}&password={password}",
+    )
+
+
+def over_smpp(port: int, *, password: str) -> str:
+    """Return the configuration of an SMSC on this machine."""
+    return SMPP.format(port=port, password=password)
 
 
 class Kannel:
     """To be used in a `with`: both its boxes, on free ports, in a folder of their own."""
 
-    def __init__(self, folder: Path, account: Account, *, password: str):
+    def __init__(self, folder: Path, smsc: str):
         self._folder = folder
         self._outer = unused_port()
         self._admin = unused_port()
@@ -59,16 +88,18 @@ class Kannel:
                 admin=self._admin,
                 inner=unused_port(),
                 outer=self._outer,
-                reports=unused_port(),
                 secret=PASSWORD,
-                url=account.url,
-                query=f"account={account.name}&login={account.login}&password={password}",
+                smsc=smsc,
             )
         )
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._outer}/cgi-bin/sendsms"
+
     def __enter__(self) -> "Kannel":
         with ExitStack() as boxes:
-            self._start(boxes, "bearerbox", until="panel")
+            self._start(boxes, "bearerbox", until="(online")
             self._start(boxes, "smsbox", until="smsbox:(none)")
             self._boxes = boxes.pop_all()
         return self
@@ -78,8 +109,7 @@ class Kannel:
 
     def send(self, **parameters: str) -> str:
         query = urlencode({"username": "alice", "password": PASSWORD, **parameters})
-        url = f"http://127.0.0.1:{self._outer}/cgi-bin/sendsms?{query}"
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(f"{self.url}?{query}", timeout=20) as answer:
             said: str = answer.read().decode()
         return said
 

@@ -10,7 +10,7 @@ import pytest
 from sendsms.message import SmsMessage
 
 from tests import others
-from tests.clients.kannel import Kannel
+from tests.clients.kannel import Kannel, over_http2sms
 from tests.receiver import Receiver
 
 pytestmark = pytest.mark.whole_program
@@ -141,7 +141,7 @@ class TestKannel:
         return request
 
     def test_sends_and_reads_the_id(self, tmp_path, account, receiver):
-        with Kannel(tmp_path, account, password=account.password) as kannel:
+        with Kannel(tmp_path, over_http2sms(account, password=account.password)) as kannel:
             request = self.dlr(kannel, receiver, account, "Disk full: 93 % & rising, été @ €5")
 
         assert request.value("kind") == self.TAKEN, request
@@ -152,7 +152,7 @@ class TestKannel:
     def test_reports_a_wrong_password(self, tmp_path, account, receiver):
         before = account.count()
 
-        with Kannel(tmp_path, account, password="Wrong12345") as kannel:
+        with Kannel(tmp_path, over_http2sms(account, password="Wrong12345")) as kannel:
             request = self.dlr(kannel, receiver, account, "Hello")
 
         assert request.value("kind") == self.REFUSED

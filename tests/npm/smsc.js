@@ -8,12 +8,12 @@ const [, , password, certificate] = process.argv;
 const seen = new Map();
 let lastId = 0xa000;
 
-function report(session, pdu, id, stat, state) {
+function report(session, pdu, id, stat, state, err) {
   session.deliver_sm({
     source_addr: pdu.destination_addr,
     destination_addr: pdu.source_addr,
     esm_class: 4,
-    short_message: `id:${id} sub:001 dlvrd:001 submit date:2603290230 done date:2603290231 stat:${stat} err:000 text:`,
+    short_message: `id:${id} sub:001 dlvrd:001 submit date:2603290230 done date:2603290231 stat:${stat} err:${err} text:`,
     receipted_message_id: id,
     message_state: state,
     user_message_reference: pdu.user_message_reference,
@@ -44,10 +44,18 @@ function submit(session, pdu) {
     session.socket.destroy();
     return;
   }
+  if (pdu.destination_addr.endsWith("5023")) {
+    session.send(pdu.response({ command_status: smpp.ESME_RINVDSTADR }));
+    return;
+  }
   lastId += 1;
   const id = lastId.toString(16).toUpperCase().padStart(10, "0");
   session.send(pdu.response({ message_id: id }));
-  report(session, pdu, id, "DELIVRD", 2);
+  if (pdu.destination_addr.endsWith("0024")) {
+    report(session, pdu, id, "EXPIRED", 3, "024");
+    return;
+  }
+  report(session, pdu, id, "DELIVRD", 2, "000");
 }
 
 function meet(session) {

@@ -21,13 +21,15 @@ log = structlog.get_logger(__name__)
 
 # Of all that there is: delivered, not delivered, waiting there, taken by the SMSC, refused by it.
 _EVERY_REPORT = 31
-_KINDS: dict[str, tuple[DlrState, int]] = {
-    "1": ("delivered", 4),
-    "2": ("undeliverable", 5),
-    "4": ("enroute", 3),
-    "8": ("enroute", 3),
-    "16": ("rejected", 20),
-}
+# The bits of a report's kind, the first that is set counts. An expired part has two of them.
+_KINDS: tuple[tuple[int, DlrState, int], ...] = (
+    (1, "delivered", 4),
+    (32, "expired", 8),
+    (2, "undeliverable", 5),
+    (16, "rejected", 20),
+    (8, "enroute", 3),
+    (4, "enroute", 3),
+)
 _FAILURES: tuple[DlrState, ...] = ("expired", "undeliverable", "rejected", "unknown")
 
 # What Kannel fills in: kind of report, id and answer of the SMSC, seconds since 1970.
@@ -113,16 +115,18 @@ class KannelDialect:
 
     def _meaning(self, kind: str, answer: str) -> tuple[DlrState, int, str]:
         """Return state, ptt and code: the kind decides, what the SMSC said makes it finer."""
-        said = _of_smsc(answer) or f"dlr {extracts.word(kind)[:10]}"
-        if kind not in _KINDS:
+        said = _of_smsc(answer) or f"dlr {extracts.word(kind)[:10]}".strip()
+        bits = int(kind) if kind.isascii() and kind.isdecimal() and len(kind) <= 3 else 0
+        found = [(state, ptt) for bit, state, ptt in _KINDS if bits & bit]
+        if not found:
             log.warning("carrier_code_unknown", carrier=self._options.name, kind=kind[:10])
             return "unknown", 6, said
-        state, ptt = _KINDS[kind]
-        if kind == "16":
+        state, ptt = found[0]
+        if state == "rejected":
             return state, _ptt_of_nack(answer) or ptt, said
         stat, err = _first(_STAT, answer).upper(), _first(_ERR, answer)
         finer = receipts.STATS.get(stat)
-        if kind == "2" and finer and finer[0] in _FAILURES:
+        if state == "undeliverable" and finer and finer[0] in _FAILURES:
             state, ptt = finer
         by_code = self._err_codes.get(err) or self._err_codes.get(err.lstrip("0"))
         if by_code in receipts.PTTS[state]:
