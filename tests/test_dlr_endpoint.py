@@ -5,8 +5,11 @@ import json
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
+from django.utils import timezone
 
-from sms_accounts.models import DlrPost
+from sms_accounts import reports
+from sms_accounts.models import Attempt, DlrPost, HttpCarrier, State
+from tests.factories import make_http_carrier, make_message
 
 pytestmark = pytest.mark.django_db
 
@@ -95,3 +98,71 @@ class TestPost:
 
         assert response.status_code == 405
         assert response.headers["Allow"] == "POST"
+
+
+class TestSecretUrl:
+    """Where a carrier reports that has nothing but a URL."""
+
+    URL = "/dlr/gateway/dlr-secret/"
+    QUERY = "ref=abc&d=1&id=7&answer=stat%3aDELIVRD&at=1774751460"
+
+    @pytest.fixture(autouse=True)
+    def carrier(self):
+        return make_http_carrier()
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_takes_what_comes_as_it_came(self, client, method):
+        response = client.generic(
+            method, f"{self.URL}?{self.QUERY}", b"a=b", content_type="text/odd"
+        )
+
+        assert (response.status_code, response.content) == (200, b"OK")
+        stored = DlrPost.objects.get()
+        assert (stored.carrier, stored.query) == ("gateway", self.QUERY)
+        assert bytes(stored.body) == b"a=b"
+        assert "dlr-secret" not in stored.query
+
+    def test_moves_the_message_on(self, client):
+        message = make_message()
+        attempt = Attempt.objects.create(
+            message=message, part=1, carrier="gateway", reference="abc", started_at=timezone.now()
+        )
+        message.advance(State.SUBMITTING, since=timezone.now())
+
+        client.get(f"{self.URL}?{self.QUERY}")
+        reports.record_dlrs()
+
+        attempt.refresh_from_db()
+        assert (attempt.state, attempt.carrier_message_id) == ("delivered", "7")
+
+    @pytest.mark.parametrize("query", ["", "ref=nobody&d=1", "?ref=abc?d=1", "%ff&%00"])
+    def test_says_ok_to_what_nobody_understands(self, client, query):
+        assert client.get(f"{self.URL}?{query}").status_code == 200
+
+        reports.record_dlrs()
+        assert DlrPost.objects.get().read_at is not None
+
+    def test_answers_as_the_carrier_wants_it(self, client):
+        HttpCarrier.objects.update(kind="generic", dlr_answer="ACK/Jasmin")
+
+        assert client.get(f"{self.URL}?{self.QUERY}").content == b"ACK/Jasmin"
+
+    @pytest.mark.parametrize("secret", ["wrong", "dlr-secretx", "-"])
+    def test_lets_nobody_else_report(self, client, secret):
+        assert client.get(f"/dlr/gateway/{secret}/?{self.QUERY}").status_code == 403
+        assert not DlrPost.objects.exists()
+
+    @pytest.mark.parametrize("sealed", ["", "unreadable"])
+    def test_lets_nobody_report_where_the_secret_is_not_known(self, client, sealed):
+        HttpCarrier.objects.update(dlr_secret_sealed=sealed)
+
+        assert client.get(f"{self.URL}?{self.QUERY}").status_code == 403
+
+    def test_is_for_carriers_that_have_one_alone(self, client):
+        assert client.post(f"/dlr/simulator/{SECRET}/", BODY, "text/plain").status_code == 403
+        assert post(url="/dlr/gateway/").status_code == 403
+        assert client.get("/dlr/nobody/dlr-secret/").status_code == 404
+
+    @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
+    def test_takes_no_other_method(self, client, method):
+        assert client.generic(method, self.URL).status_code == 405

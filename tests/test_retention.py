@@ -285,14 +285,16 @@ class TestForeignWords:
             reports.record_dlrs()
             row = DlrPost.objects.latest("pk")
             row.received_at -= timedelta(days=age_in_days)
-            row.save(update_fields=["received_at"])
+            row.query = "from=33639980004"
+            row.save(update_fields=["received_at", "query"])
 
         assert retention.remove_old() == 1
 
         young, old = DlrPost.objects.order_by("pk")
         assert bytes(young.body)
+        assert young.query
         assert young.body_removed_at is None
-        assert bytes(old.body) == b""
+        assert (bytes(old.body), old.query) == (b"", "")
         assert old.body_removed_at is not None
         assert DlrReport.objects.count() == 2
 

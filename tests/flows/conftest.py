@@ -86,7 +86,7 @@ def start(data: Path, *arguments: str, **settings: str) -> Program:
     } | {"PANEL_DATA_DIR": str(data), "CALLBACK_TRUSTED_NETWORKS": "127.0.0.0/8", **settings}
     if database := os.environ.get("DATABASE_URL"):
         environment["DATABASE_URL"] = own_database(database, f"flow_{port}")
-    if redis := os.environ.get("REDIS_URL"):
+    if (redis := os.environ.get("REDIS_URL")) and "REDIS_URL" not in settings:
         environment["REDIS_URL"] = f"{redis.rsplit('/', 1)[0]}/9"
     output = data / "output.txt"
     with output.open("w") as written:
