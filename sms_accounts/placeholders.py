@@ -17,6 +17,7 @@ NAMES = (
     "to",
     "from",
     "text",
+    "hex",
     "reference",
     "coding",
     "class",

@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                     "body",
                     models.TextField(
                         blank=True,
-                        help_text="With {to}, {from}, {text}, {reference}, {coding}, {class}, {validity}, {part}, {parts}, {udh}, {username}, {password}, {basic} and {dlr_url}. A field of a form that stays empty is left out.",
+                        help_text="With {to}, {from}, {text}, {hex}, {reference}, {coding}, {class}, {validity}, {part}, {parts}, {udh}, {username}, {password}, {basic} and {dlr_url}. A field of a form that stays empty is left out.",
                         verbose_name="body",
                     ),
                 ),

@@ -154,7 +154,7 @@ class HttpCarrier(models.Model):
         _("body"),
         blank=True,
         help_text=_(
-            "With {to}, {from}, {text}, {reference}, {coding}, {class}, {validity}, {part}, "
+            "With {to}, {from}, {text}, {hex}, {reference}, {coding}, {class}, {validity}, {part}, "
             "{parts}, {udh}, {username}, {password}, {basic} and {dlr_url}. A field of a form "
             "that stays empty is left out."
         ),
@@ -260,7 +260,8 @@ class HttpCarrier(models.Model):
                 except ValidationError as error:
                     wrong[field] = error
             said = placeholders.names_in(f"{self.url} {self.headers} {self.body}")
-            if self.is_enabled and not {"to", "text"} <= said:
+            is_whole = "to" in said and bool(said & {"text", "hex"})
+            if self.is_enabled and not is_whole:
                 wrong.setdefault("body", ValidationError(_("Nothing says {to} and {text} yet.")))
         if wrong:
             raise ValidationError(wrong)

@@ -21,7 +21,7 @@ from sms_accounts.carriers.http import calls, refusals
 from sms_accounts.carriers.http.calls import Call
 from sms_accounts.carriers.http.options import Generic, Meaning, Options
 from sms_accounts.carriers.http.wire import Answer, Request
-from sms_accounts.carriers.smpp import receipts
+from sms_accounts.carriers.smpp import receipts, texts
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +100,7 @@ class GenericDialect:
             "to": submit.msisdn,
             "from": submit.sender,
             "text": submit.text,
+            "hex": texts.octets_of(submit).hex(),
             "reference": submit.reference,
             "coding": form.coding_gsm7 if submit.coding == "gsm7" else form.coding_ucs2,
             "class": "" if submit.message_class is None else str(submit.message_class),

@@ -46,7 +46,7 @@ class Written:
 
 def write(submit: Submit, options: Options) -> Written:
     """Return a part's text as octets, with what joins it to the other parts."""
-    octets = gsm7(submit.text) if submit.coding == "gsm7" else submit.text.encode("utf-16-be")
+    octets = octets_of(submit)
     parameters: dict[int, bytes] = {}
     esm_class = 0
     if options.joining == "payload":
@@ -69,6 +69,11 @@ def write(submit: Submit, options: Options) -> Written:
         octets=octets,
         parameters=parameters,
     )
+
+
+def octets_of(submit: Submit) -> bytes:
+    """Return a part's text in its coding; raises ValueError on a character that it lacks."""
+    return gsm7(submit.text) if submit.coding == "gsm7" else submit.text.encode("utf-16-be")
 
 
 def gsm7(text: str) -> bytes:
