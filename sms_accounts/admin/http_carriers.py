@@ -27,9 +27,9 @@ _OCTETS_OF_SECRET = 24
 
 _FIRST = ("name", "description", "kind", "url", "username", "password", "account")
 _CONNECTION = {
-    Kind.KANNEL: ("url", "username", "password", "smsc", "certificates"),
-    Kind.HTTP2SMS: ("url", "account", "username", "password", "knows_keys", "certificates"),
-    Kind.GENERIC: ("method", "url", "username", "password", "certificates"),
+    Kind.KANNEL: ("url", "username", "password", "smsc"),
+    Kind.HTTP2SMS: ("url", "account", "username", "password", "knows_keys"),
+    Kind.GENERIC: ("method", "url", "username", "password"),
 }
 _SPEED = ("window", "rate", "answer_seconds")
 _REPORTS = {
@@ -58,8 +58,28 @@ _TELLS = {
 }
 
 
+def _few_lines() -> forms.Textarea:
+    return forms.Textarea(attrs={"class": "vLargeTextField", "rows": 5})
+
+
 class HttpCarrierForm(forms.ModelForm[HttpCarrier]):
     """A carrier; its password is typed in and never shown again."""
+
+    class Meta:
+        widgets = {
+            "url": forms.TextInput(attrs={"class": "vLargeTextField"}),
+            **{
+                field: _few_lines()
+                for field in (
+                    "certificates",
+                    "err_codes",
+                    "headers",
+                    "answer_codes",
+                    "dlr_states",
+                    "dlr_codes",
+                )
+            },
+        }
 
     password = forms.CharField(
         label=gettext_lazy("Password or key"),
@@ -112,7 +132,7 @@ class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
 
     def get_fieldsets(self, request: HttpRequest, obj: HttpCarrier | None = None) -> Any:
         if obj is None:
-            told = _("The rest follows once it is saved.")
+            told = _("What its kind needs besides follows once it is saved.")
             return [(None, {"fields": _FIRST, "description": told})]
         kind = Kind(obj.kind)
         sections: list[tuple[Any, tuple[Any, ...]]] = [
@@ -132,7 +152,11 @@ class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
         may_see = self.has_change_permission(request, obj)
         of_reports = _REPORTS[kind] if may_see else _REPORTS[kind][1:]
         sections.append((_("Reports"), of_reports))
-        return [(title, {"fields": fields}) for title, fields in sections]
+        few = {"classes": ("collapse",), "fields": ("certificates",)}
+        return [
+            *((title, {"fields": fields}) for title, fields in sections),
+            (_("What few carriers ask for"), few),
+        ]
 
     @admin.display(description=gettext_lazy("address for reports"))
     def dlr_address(self, row: HttpCarrier) -> str:
@@ -147,6 +171,8 @@ class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
         if not change or form.cleaned_data.get("new_secret"):
             obj.dlr_secret_sealed = sealing.seal(secrets.token_urlsafe(_OCTETS_OF_SECRET))
         if not change:
+            # A Kannel cuts long texts off, unless it was told to split them.
+            obj.takes_long_texts = obj.kind != Kind.KANNEL
             obj.save()
             return
         sealed = {"password": "password_sealed", "new_secret": "dlr_secret_sealed"}

@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
                 (
                     "url",
                     models.CharField(
+                        help_text="Of Kannel http://HOST:13013/cgi-bin/sendsms, of http2sms https://HOST/http2sms; of any other with placeholders such as {to}, where they belong there.",
                         max_length=2000,
                         validators=[sms_accounts.models.http_carrier_lines.check_url],
                         verbose_name="URL",
@@ -87,7 +88,7 @@ class Migration(migrations.Migration):
                     "account",
                     models.CharField(
                         blank=True,
-                        help_text="The account there, such as sms-ab12345-1.",
+                        help_text="For http2sms alone: the account there, such as sms-ab12345-1.",
                         max_length=60,
                         verbose_name="account",
                     ),

@@ -62,14 +62,22 @@ class HttpCarrier(models.Model):
         ),
     )
 
-    url = models.CharField(_("URL"), max_length=2000, validators=[lines.check_url])
+    url = models.CharField(
+        _("URL"),
+        max_length=2000,
+        validators=[lines.check_url],
+        help_text=_(
+            "Of Kannel http://HOST:13013/cgi-bin/sendsms, of http2sms https://HOST/http2sms; of "
+            "any other with placeholders such as {to}, where they belong there."
+        ),
+    )
     username = models.CharField(_("user name"), max_length=200, blank=True)
     password_sealed = models.TextField(blank=True, editable=False)
     account = models.CharField(
         _("account"),
         max_length=60,
         blank=True,
-        help_text=_("The account there, such as sms-ab12345-1."),
+        help_text=_("For http2sms alone: the account there, such as sms-ab12345-1."),
     )
     certificates = models.TextField(
         _("certificates"),

@@ -52,6 +52,7 @@ class TestSettingUp:
         assert page.redirect_chain[-1][0] == url(HttpCarrier, "change", row.pk)
         check_page(page.content.decode())
         assert ("answer_codes" in page.content.decode()) == (kind == Kind.GENERIC)
+        assert row.takes_long_texts == (kind != Kind.KANNEL)
         secret = carrier_accounts.http_options_of(row).dlr_secret
         assert len(secret) == 32
         assert f"/dlr/gateway/{secret}/" in text_of(page)

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -26,7 +27,7 @@ FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9. ]*?): (.*)")
 def example(name):
     """Return the carrier that an example of the guide makes, switched on."""
     _before, _name, after = GUIDE.read_text().partition(f"\n{name},")
-    entered: dict[str, str] = {}
+    entered: dict[str, Any] = {}
     field = ""
     for line in after.split("```")[1].strip().splitlines():
         if line.startswith("  "):

@@ -115,6 +115,9 @@ class Http2smsDialect:
         self, status: str, said: Mapping[str, Any]
     ) -> Rejected | TryLater | OutcomeUnknown:
         cause = extracts.sentence(said.get("message"))
+        if words.IDEMPOTENCY_KEY in cause:
+            # It has the part under this key, though not to the letter: it must not be paid back.
+            return OutcomeUnknown("the key came before, with other parameters")
         code = f"{status} {cause}".strip()[:40]
         if status == "241":
             return Rejected(code=code, ptt=_REFUSED_SENDER)
