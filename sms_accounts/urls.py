@@ -122,6 +122,8 @@ urlpatterns = [
     path(SHORT_PATH, http2sms.http2sms),
     path("dlr/<slug:carrier_name>/", dlr.dlr, name="dlr"),
     path("dlr/<slug:carrier_name>/<slug:secret>/", dlr.secret_dlr, name="secret-dlr"),
+    # As some forms of providers keep it.
+    path("dlr/<slug:carrier_name>/<slug:secret>", dlr.secret_dlr),
     path("healthz/", health.healthz, name="healthz"),
     path("", accounts.accounts, name="accounts"),
     path("sms/<slug:name>/", include(account_pages)),

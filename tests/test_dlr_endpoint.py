@@ -122,6 +122,10 @@ class TestSecretUrl:
         assert bytes(stored.body) == b"a=b"
         assert "dlr-secret" not in stored.query
 
+    def test_does_without_the_last_slash(self, client):
+        assert client.get(f"{self.URL.rstrip('/')}?{self.QUERY}").status_code == 200
+        assert DlrPost.objects.get().query == self.QUERY
+
     def test_moves_the_message_on(self, client):
         message = make_message()
         attempt = Attempt.objects.create(

@@ -49,6 +49,7 @@ OPEN = {
     "/v1/sms/ptts",
     "/dlr/x/",
     "/dlr/x/x/",
+    "/dlr/x/x",
     "/healthz/",
     "/auth/login/",
     "/auth/signup/",
