@@ -161,6 +161,7 @@ class TestSecretUrl:
         HttpCarrier.objects.update(dlr_secret_sealed=sealed)
 
         assert client.get(f"{self.URL}?{self.QUERY}").status_code == 403
+        assert client.post("/dlr/gateway/", b"x", "text/plain").status_code == 403
 
     def test_is_for_carriers_that_have_one_alone(self, client):
         assert client.post(f"/dlr/simulator/{SECRET}/", BODY, "text/plain").status_code == 403

@@ -2,9 +2,11 @@
 
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +14,7 @@ from structlog.testing import capture_logs
 from sms_accounts import carriers
 from sms_accounts.carriers.base import OutcomeUnknown, Rejected, Submit, TryLater
 from sms_accounts.carriers.http.carrier import Http
+from sms_accounts.carriers.pacing import Brakes
 from tests.carriers import rigs
 from tests.carriers.contract import (
     CarrierContract,
@@ -234,10 +237,18 @@ class TestAnswers:
             assert carrier.submit(make("33639980004")) == "07033084"
 
     def test_do_not_hold_anybody_up_by_an_expression_that_takes_for_ever(self):
-        endless = replace(TEXT, id_at="^(a+)+$")
+        endless = replace(TEXT, id_at="^((?:a|aa)+)$")
         answer = http("200 OK", b"a" * 4_000 + b"!")
+        started = time.monotonic()
         with answering(answer, dialect=endless) as carrier, pytest.raises(OutcomeUnknown):
             carrier.submit(make("33639980004"))
+
+        assert time.monotonic() - started < 2
+
+    def test_that_mean_taken_need_no_id(self):
+        answer = http("200 OK", b'{"messages": [{"status": "0"}]}')
+        with answering(answer) as carrier:
+            assert carrier.submit(make("33639980004")) == ""
 
     def test_that_come_too_late_leave_the_outcome_unknown(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -320,6 +331,19 @@ class TestConnections:
         finally:
             rig.close()
 
+    def test_rest_for_a_while_once_a_carrier_is_busy(self):
+        rig = rigs.generic_rig()
+        try:
+            carrier = Http(rig.options, brakes=Brakes(first_pause=timedelta(milliseconds=150)))
+            with pytest.raises(TryLater):
+                carrier.submit(make(rig.numbers.busy_twice))
+            started = time.monotonic()
+            carrier.submit(make(rig.numbers.delivered))
+
+            assert time.monotonic() - started > 0.1
+        finally:
+            rig.close()
+
 
 class TestPassword:
     @pytest.mark.parametrize("dialect", [rigs.JSON, KANNEL, HTTP2SMS])
@@ -343,6 +367,19 @@ def test_a_certificate_of_the_carriers_own_making_is_taken(monkeypatch):
 
     with pytest.raises(TryLater):
         carrier.submit(make("33639980004"))
+
+
+def test_a_url_holds_whatever_a_text_says():
+    dialect = replace(rigs.JSON, method="GET")
+    submit = replace(make("33639980004"), text="a&b=c/d #1 {to} ü%")
+    carrier = Http(options_at("http://127.0.0.1:1/{to}/send?text={text}&to=%2B{to}", dialect))
+
+    request = carrier.request_of(replace(submit, coding="ucs2"))
+
+    parts = urlsplit(request.url)
+    assert parts.path == "/33639980004/send"
+    assert parse_qs(parts.query) == {"text": ["a&b=c/d #1 {to} ü%"], "to": ["+33639980004"]}
+    assert request.body is None
 
 
 def test_a_part_that_no_header_can_hold_is_refused():
