@@ -8,11 +8,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from sms_accounts import bulk, carrier_accounts, recording, unmade, unresolved
@@ -79,8 +80,10 @@ def _deliver_to(carrier: Carrier | None, carrier_name: str, most: int | None) ->
     def goes_on() -> bool:
         nonlocal is_chosen, look_at
         if time.monotonic() >= look_at:
-            is_chosen = _chosen(carrier_name) is carrier
             look_at = time.monotonic() + LOOK_EVERY.total_seconds()
+            # What is under way goes on while nobody can be asked.
+            with suppress(OperationalError, InterfaceError):
+                is_chosen = _chosen(carrier_name) is carrier
         return is_chosen
 
     delivered = deliver_all(carrier, most=most, goes_on=goes_on)

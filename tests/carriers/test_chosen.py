@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from sms_accounts import carrier_accounts, delivery, recording
@@ -58,6 +58,22 @@ class TestDeliverDue:
         carriers = {Message.objects.get(pk=message.pk).carrier for message in messages}
         assert carriers == {"gateway", "second"}
         assert not Message.objects.filter(state=State.QUEUED).exists()
+
+    def test_goes_on_while_nobody_can_be_asked_who_is_chosen(self, kannel, carrier, monkeypatch):
+        answers = iter([False])
+
+        def away_from_the_second_time(_name):
+            for answer in answers:
+                return answer
+            raise OperationalError("connection refused")
+
+        HttpCarrier.objects.update(window=1)
+        messages = [make_message() for _ in range(3)]
+        monkeypatch.setattr(delivery, "LOOK_EVERY", timedelta(0))
+        monkeypatch.setattr(carrier_accounts, "has_own_process", away_from_the_second_time)
+
+        assert delivery.deliver_due() == len(messages)
+        assert set(Message.objects.values_list("state", flat=True)) == {State.ENROUTE}
 
     def test_leaves_them_to_a_process_of_its_own(self, kannel, carrier):
         HttpCarrier.objects.update(is_default=False)
