@@ -9,7 +9,7 @@ from django.db import connection
 from sms_accounts import sealing, smpp_trials
 from sms_accounts.models import DlrPost, SmppCarrier
 from tests.admin.rows import make_clerk, text_of, url
-from tests.factories import make_smpp_carrier
+from tests.factories import make_http_carrier, make_smpp_carrier
 from tests.pages.checks import check_page
 from tests.simulator_rig import unused_port
 from tests.smpp.smsc import Smsc
@@ -114,6 +114,14 @@ class TestSettingUp:
         page = browser.post(url(SmppCarrier, "add"), {**fields, **typed(), **both})
 
         assert "Another carrier takes all messages." in text_of(page)
+
+    def test_minds_the_carriers_of_another_kind(self, browser):
+        make_http_carrier(name="acme", default=True)
+        fields = form_of(browser, url(SmppCarrier, "add"))
+        page = browser.post(url(SmppCarrier, "add"), {**fields, **typed()})
+
+        assert "Another carrier has this name." in text_of(page)
+        assert not SmppCarrier.objects.exists()
 
 
 class TestTrials:
