@@ -4,22 +4,31 @@ Nothing waits for the network inside a transaction: messages are claimed and the
 stored, then the carrier is spoken to, then what it answered is recorded, and the next part begun.
 """
 
+import itertools
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 import structlog
-from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from sms_accounts import bulk, carrier_accounts, recording, unmade, unresolved
+from sms_accounts import (
+    bulk,
+    carrier_accounts,
+    carrier_tallies,
+    lanes,
+    recording,
+    unmade,
+    unresolved,
+)
 from sms_accounts.carriers import Carrier
 from sms_accounts.handover import Errand, Window, may_be_on_air
-from sms_accounts.models import Attempt, Message, MessageEvent, State
+from sms_accounts.models import Attempt, Lane, Message, MessageEvent, State
 
 log = structlog.get_logger(__name__)
 
@@ -33,33 +42,89 @@ GROUP = 4
 CLAIM = timedelta(minutes=1)
 CLAIM_OF_PART = timedelta(seconds=15)
 
+# How many carriers a worker hands messages to at the same time.
+MOST_AT_ONCE = 32
+
 # How often a worker that has something under way looks for what is due and after the rest.
 LOOK_EVERY = timedelta(seconds=1)
 
 Outcome = Attempt.Outcome
 
+# After these a carrier has a part, or may have it.
+_MAY_BE_ON_AIR = (Outcome.TAKEN, Outcome.UNANSWERED, Outcome.NO_ANSWER)
+
 _COLUMNS = ("id", "message_id", "part", "carrier", "reference", "outcome", "started_at")
 _NEW = bulk.Table(Attempt, *_COLUMNS)
 _BEGUN = bulk.Changes(Attempt, "outcome", "started_at", still=("outcome", "state"))
 
-_running = threading.Lock()
-_rung = threading.Event()
+
+class _Desk:
+    """Where what is due for one carrier is worked on in this process, by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.is_taken = threading.Lock()
+        # There may be something new.
+        self.rung = threading.Event()
 
 
-def deliver_due(*, carrier_name: str = "", most: int | None = None) -> int:
-    """Hand all messages that are due to a carrier, or the first `most`; return how many.
+_desks: defaultdict[str, _Desk] = defaultdict(_Desk)
+# Where carriers serve several lanes, each time another one is looked at first.
+_turns = itertools.count()
 
-    One thread of a process does so at a time, with a window for many; whoever comes meanwhile
-    leaves word that there is something new. The carrier is the one that staff chose, or that of
-    the settings, unless named; one that has a process of its own is left to that.
+
+def deliver_due(*, most: int | None = None) -> int:
+    """Hand all messages that are due to carriers without a process of their own; return how many.
+
+    `most` says how many at most, for each. With several carriers each has a thread, for as long as
+    something is due for it: one that is slow keeps this call, and not the others.
     """
+    names = lanes.in_workers()
+    if len(names) == 1:
+        return _deliver_to(names[0], most)
+    _look_after_the_rest()
     delivered = 0
-    _rung.set()
-    while _rung.is_set() and _running.acquire(blocking=False):
+    at_it: dict[Future[int], str] = {}
+    resting: dict[str, float] = {}
+    with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="deliver") as pool:
+        while True:
+            free = set(lanes.in_workers()) - set(at_it.values())
+            rested = [name for name in free if resting.get(name, 0.0) <= time.monotonic()]
+            for name in lanes.due(rested, timezone.now()):
+                at_it[pool.submit(_deliver_in_thread, name, most)] = name
+            if not at_it:
+                return delivered
+            ended, _going_on = wait(at_it, LOOK_EVERY.total_seconds(), FIRST_COMPLETED)
+            for future in ended:
+                delivered += future.result()
+                # Another thread is at it, or what is due cannot be had: no hurry to ask again.
+                resting[at_it.pop(future)] = time.monotonic() + LOOK_EVERY.total_seconds()
+
+
+def _deliver_in_thread(name: str, most: int | None) -> int:
+    try:
+        return _deliver_to(name, most)
+    except Exception:
+        # Logged; what is due stays due, and the other carriers go on.
+        log.exception("not_delivered", carrier=name)
+        return 0
+    finally:
+        connection.close()
+
+
+def _deliver_to(name: str, most: int | None) -> int:
+    """Hand over what is due for a carrier, with a window for many.
+
+    Whoever comes meanwhile leaves word that there is something new.
+    """
+    carrier = carrier_accounts.get(name)
+    desk = _desks[name]
+    delivered = 0
+    desk.rung.set()
+    while desk.rung.is_set() and desk.is_taken.acquire(blocking=False):
         try:
             delivered += _deliver_to(_chosen(carrier_name), carrier_name, most)
         finally:
-            _running.release()
+            desk.is_taken.release()
     return delivered
 
 
@@ -104,8 +169,9 @@ def deliver_all(
     """
     claimed = 0
     look_at = 0.0
-    _rung.clear()
-    with Window(carrier, wake=_rung.set) as window:
+    rung = _desks[carrier.name].rung
+    rung.clear()
+    with Window(carrier, wake=rung.set) as window:
         while True:
             room = window.room if most is None else min(window.room, most - claimed)
             if not goes_on():
@@ -123,9 +189,9 @@ def deliver_all(
                 log.exception("nothing_taken", under_way=window.under_way)
             if not window.under_way:
                 return claimed
-            _rung.wait(LOOK_EVERY.total_seconds())
+            rung.wait(LOOK_EVERY.total_seconds())
             # In this order: whoever rings from here on is heard by the next look.
-            _rung.clear()
+            rung.clear()
             ended = window.ended()
             going_on = [errand for errand in ended if errand.goes_on]
             left = _begin(window, carrier, going_on)
@@ -189,6 +255,7 @@ def _begun(errands: Sequence[Errand]) -> set[int]:
 
 
 def _look_after_the_rest() -> None:
+    carrier_tallies.store()
     unmade.take_back()
     recording.record()
     unresolved.note_abandoned()
@@ -208,11 +275,7 @@ def _claim(
     now = timezone.now()
     firsts: list[Attempt] = []
     with unmade.unless_stored(firsts, begun_at=now), transaction.atomic():
-        messages = list(
-            Message.objects.due(now)
-            .select_for_update(skip_locked=True, of=("self",), no_key=True)
-            .select_related("submission")[:size]
-        )
+        messages = _due(carrier_name, size, now)
         most_parts = max((message.submission.parts for message in messages), default=0)
         claimed_until = now + max(CLAIM, most_parts * CLAIM_OF_PART)
         Message.objects.filter(pk__in=[message.pk for message in messages]).update(
@@ -233,6 +296,51 @@ def _claim(
         if again := [each.pk for each in firsts if each.outcome != Outcome.UNANSWERED]:
             Attempt.objects.filter(pk__in=again).update(outcome=Outcome.UNANSWERED, started_at=now)
     return claimed
+
+
+def _due(carrier_name: str, size: int, now: datetime) -> list[Message]:
+    """Lock messages that are due for a carrier, out of the lanes that it serves."""
+    served = lanes.served_by(carrier_name)
+    turn = next(_turns) % max(len(served), 1)
+    found: list[Message] = []
+    for lane in (*served[turn:], *served[:turn]):
+        if len(found) < size:
+            found += _due_in(lane, carrier_name, size - len(found), now)
+    return found
+
+
+def _due_in(lane: int, carrier_name: str, most: int, now: datetime) -> list[Message]:
+    due = (
+        Message.objects.due_in(lane, now)
+        .select_for_update(skip_locked=True, of=("self",), no_key=True)
+        .select_related("submission")
+    )
+    while some := list(due[:most]):
+        elsewhere = _stay_elsewhere(some, carrier_name)
+        # Those are in another lane from here on: what is found next are others.
+        if kept := [message for message in some if message.pk not in elsewhere]:
+            return kept
+    return []
+
+
+def _stay_elsewhere(messages: Sequence[Message], carrier_name: str) -> set[int]:
+    """Put messages into the lane of another carrier, if that may have a part of them.
+
+    Nothing is sent twice by a change of the carrier: who may have put a part on air, or never
+    answered, keeps the message, and the parts of one text go one way.
+    """
+    before = [message.pk for message in messages if message.carrier not in ("", carrier_name)]
+    if not before:
+        return set()
+    keepers: dict[str, set[int]] = {}
+    held = Attempt.objects.filter(message__in=before, outcome__in=_MAY_BE_ON_AIR)
+    for message_id, name in dict(held.order_by("id").values_list("message", "carrier")).items():
+        keepers.setdefault(name, set()).add(message_id)
+    keepers.pop(carrier_name, None)
+    for name, kept in keepers.items():
+        lane, _is_new = Lane.objects.get_or_create(carriers=Lane.written((name,)))
+        Message.objects.filter(pk__in=kept).update(lane=lane.pk)
+    return set().union(*keepers.values())
 
 
 def _store(attempts: Sequence[Attempt]) -> None:

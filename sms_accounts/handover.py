@@ -1,5 +1,6 @@
 """Hands the parts of messages to a carrier, in threads that never touch the database."""
 
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import Self
 import structlog
 from django.utils import timezone
 
-from sms_accounts import carriers, gsm
+from sms_accounts import carrier_tallies, carriers, gsm
 from sms_accounts.models import Attempt, Message
 
 log = structlog.get_logger(__name__)
@@ -128,7 +129,11 @@ def hand_over(carrier: carriers.Carrier, errand: Errand) -> Answer | None:
             fault=type(fault).__name__,
             at=timezone.now(),
         )
-    return answer_of(attempt, partial(carrier.submit, submit))
+    began = time.monotonic()
+    answer = answer_of(attempt, partial(carrier.submit, submit))
+    took = timedelta(seconds=time.monotonic() - carriers.asked_at(began))
+    carrier_tallies.answered(attempt.carrier, answer.outcome, after=took)
+    return answer
 
 
 def _submit_of(errand: Errand, attempt: Attempt) -> carriers.Submit:

@@ -36,15 +36,6 @@ OUTBOXES = (
         advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
     ),
     Outbox(
-        name="queued",
-        label=gettext_lazy("Messages to submit"),
-        rows=lambda now: Message.objects.due(now),
-        since="due_at",
-        warn_after=timedelta(minutes=1),
-        fail_after=timedelta(minutes=10),
-        advice=gettext_lazy("See whether the workers run and whether the carrier takes messages."),
-    ),
-    Outbox(
         name="scheduled",
         label=gettext_lazy("Scheduled messages past their time"),
         rows=lambda now: Message.objects.come(now),

@@ -9,8 +9,16 @@ from django.db import OperationalError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from sms_accounts import bulk, carrier_accounts, carriers, matching, moves, settling
-from sms_accounts.models import FINAL, Attempt, DlrPost, DlrReport, User
+from sms_accounts import (
+    bulk,
+    carrier_accounts,
+    carrier_tallies,
+    carriers,
+    matching,
+    moves,
+    settling,
+)
+from sms_accounts.models import FINAL, Attempt, DlrPost, DlrReport, State, User
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +104,7 @@ def record_all() -> int:
         posts, reports = read
         _apply_all(reports)
         done += posts
+    carrier_tallies.store()
     return done + _apply_left_over()
 
 
@@ -277,7 +286,7 @@ def apply(pairs: Sequence[Pair]) -> None:
     attempts = settling.attempts_of(messages)
     by_key = {message.pk: message for message in messages}
     parts = {part.pk: part for each in attempts.values() for part in each}
-    changes, notes, moved = [], [], []
+    changes, notes, moved, ended = [], [], [], []
     for report, attempt in pairs:
         message, part = by_key[attempt.message_id], parts[attempt.pk]
         if report.pk not in news:
@@ -285,6 +294,8 @@ def apply(pairs: Sequence[Pair]) -> None:
         is_late = part.state in FINAL or message.is_final
         if part.state not in FINAL:
             changes.append(_reported(part, report))
+            if part.state in FINAL:
+                ended.append((part, report))
         elif (report.state, report.ptt) == (part.state, part.ptt):
             continue
         if is_late:
@@ -294,6 +305,8 @@ def apply(pairs: Sequence[Pair]) -> None:
     _PARTS.store(changes)
     moves.note(notes)
     settling.settle_all(moved, attempts)
+    for part, report in ended:
+        _count(part, report)
 
 
 def _reported(part: Attempt, report: DlrReport) -> tuple[object, ...]:
@@ -306,6 +319,14 @@ def _reported(part: Attempt, report: DlrReport) -> tuple[object, ...]:
         part.carrier_message_id = report.carrier_message_id or part.carrier_message_id
     values = (part.outcome, part.answered_at, part.carrier_message_id)
     return (part.pk, before, part.state, part.ptt, part.code, *values)
+
+
+def _count(part: Attempt, report: DlrReport) -> None:
+    carrier_tallies.reported(
+        part.carrier,
+        is_delivered=part.state == State.DELIVERED,
+        after=report.received_at - part.answered_at if part.answered_at else None,
+    )
 
 
 def match_early(carrier_name: str, taken: Mapping[str, Attempt]) -> None:

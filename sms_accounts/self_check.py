@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from enum import IntEnum
 from pathlib import Path
 
 import redis
@@ -23,12 +22,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrOrPromise
 
-from sms_accounts import books, heartbeats
-from sms_accounts.models import Heartbeat, LedgerEntry, SmppCarrier
+from sms_accounts import books, carrier_checks, checking, heartbeats
+from sms_accounts.checking import Level, Seen, database_clock, heard, level_of, told, waiting
+from sms_accounts.models import Heartbeat, LedgerEntry
 from sms_accounts.outboxes import OUTBOXES, Outbox
 
-# Nobody counts further, and no question to the database or to a server may take longer.
-MOST_COUNTED = 10_000
+# No question to the database or to a server may take longer.
 LONGEST = timedelta(seconds=2)
 
 # What of the books is looked at: the latest movements, and the whole of a few purses among
@@ -38,18 +37,6 @@ ENTRIES_OF_WHOLE_PURSES = 20_000
 WHOLE_PURSES = 20
 
 _CLOCK_WARNS, _CLOCK_FAILS = timedelta(seconds=2), timedelta(seconds=30)
-
-
-class Level(IntEnum):
-    """How bad it is; the number is the exit code of the command."""
-
-    OK = 0
-    WARN = 1
-    FAIL = 2
-
-    @property
-    def word(self) -> str:
-        return self.name.lower()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +50,13 @@ class Check:
     advice: str = ""
 
 
-@dataclass(frozen=True)
-class _Seen:
-    level: Level
-    figure: str
-    advice: StrOrPromise = ""
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Look:
     """Something to look at, which the database is needed for."""
 
     name: str
     label: StrOrPromise
-    see: Callable[[], _Seen]
+    see: Callable[[], Seen]
 
 
 def run() -> list[Check]:
@@ -87,7 +67,7 @@ def run() -> list[Check]:
     checks = [database]
     for look in _looks():
         if database.level == Level.FAIL:
-            seen = _Seen(Level.WARN, _("not looked at"), _("First see to the database."))
+            seen = Seen(Level.WARN, _("not looked at"), _("First see to the database."))
             checks.append(_check(look, seen))
         else:
             checks.append(_checked(look, advice=_NOT_ANSWERED))
@@ -111,17 +91,18 @@ _NOT_ANSWERED = gettext_lazy(
 
 def _looks() -> Iterator[_Look]:
     yield _Look(name="books", label=_("Books"), see=_books)
+    yield _Look(name="queued", label=_("Messages to submit"), see=carrier_checks.queued)
     for outbox in OUTBOXES:
         yield _Look(name=outbox.name, label=outbox.label, see=lambda o=outbox: _lag(o))  # type: ignore[misc]
     for queue in _queues():
         label = _("Workers for the queue %(queue)s") % {"queue": queue}
         yield _Look(name=f"workers_{queue}", label=label, see=lambda q=queue: _workers(q))  # type: ignore[misc]
     yield _Look(name="beat", label=_("Beat"), see=_beat)
-    yield _Look(name="binds", label=_("SMPP binds"), see=_binds)
+    yield _Look(name="binds", label=_("SMPP binds"), see=carrier_checks.binds)
     yield _Look(name="clock", label=_("Clocks"), see=_clock)
 
 
-def _check(look: _Look, seen: _Seen) -> Check:
+def _check(look: _Look, seen: Seen) -> Check:
     return Check(
         name=look.name,
         label=look.label,
@@ -138,7 +119,7 @@ def _checked(look: _Look, *, advice: StrOrPromise) -> Check:
     except (DatabaseError, InterfaceError) as failed:
         # Its first line alone: the others quote the statement.
         reason = str(failed).partition("\n")[0] or type(failed).__name__
-        return _check(look, _Seen(Level.FAIL, reason, advice))
+        return _check(look, Seen(Level.FAIL, reason, advice))
 
 
 @contextmanager
@@ -153,11 +134,11 @@ def _limited() -> Iterator[None]:
         yield
 
 
-def _database() -> _Seen:
+def _database() -> Seen:
     began = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return _Seen(Level.OK, _answered_in(began))
+    return Seen(Level.OK, _answered_in(began))
 
 
 def _answered_in(began: float) -> str:
@@ -166,7 +147,7 @@ def _answered_in(began: float) -> str:
     }
 
 
-def _books() -> _Seen:
+def _books() -> Seen:
     """Compare each purse that moved lately with its entries.
 
     An entry says what the purse held after it. So the latest of a purse says what it holds
@@ -188,14 +169,14 @@ def _books() -> _Seen:
     wrong |= {wallet_id for wallet_id, _held, _added in books.wrong_books(whole)}
     if wrong:
         told = ngettext("%d purse is wrong", "%d purses are wrong", len(wrong)) % len(wrong)
-        return _Seen(
+        return Seen(
             Level.FAIL, told, _("Run 'python3 manage.py check_books', which names all that is off.")
         )
     figure = _("right: the last %(movements)d movements, and %(purses)d whole purses") % {
         "movements": movements,
         "purses": len(whole),
     }
-    return _Seen(Level.OK, figure)
+    return Seen(Level.OK, figure)
 
 
 def _small_enough(wallet_ids: dict[int, Decimal]) -> list[int]:
@@ -210,32 +191,15 @@ def _small_enough(wallet_ids: dict[int, Decimal]) -> list[int]:
     return chosen
 
 
-def _lag(outbox: Outbox) -> _Seen:
+def _lag(outbox: Outbox) -> Seen:
     now = timezone.now()
     rows = outbox.rows(now)
-    count = rows[:MOST_COUNTED].count()
+    count = rows[: checking.MOST_COUNTED].count()
     oldest = rows.values_list(outbox.since, flat=True).first()
     if oldest is None:
-        return _Seen(Level.OK, _("none"))
-    age = max(now - oldest, timedelta(0))
-    figure = _("%(count)s, the oldest for %(age)s") % {
-        "count": count if count < MOST_COUNTED else _("%d or more") % count,
-        "age": told(age),
-    }
-    return _Seen(_level(age, outbox.warn_after, outbox.fail_after), figure, outbox.advice)
-
-
-def _level(span: timedelta, warns: timedelta, fails: timedelta) -> Level:
-    return Level.FAIL if span > fails else Level.WARN if span > warns else Level.OK
-
-
-def told(span: timedelta) -> str:
-    """Return a span as people say it, in its largest unit."""
-    seconds = int(span.total_seconds())
-    for size, unit in ((86_400, _("d")), (3600, _("h")), (60, _("min"))):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} {_('s')}"
+        return Seen(Level.OK, _("none"))
+    level = level_of(now - oldest, outbox.warn_after, outbox.fail_after)
+    return Seen(level, waiting(count, now - oldest), outbox.advice)
 
 
 def _queues() -> list[str]:
@@ -243,17 +207,10 @@ def _queues() -> list[str]:
     return sorted({settings.CELERY_TASK_DEFAULT_QUEUE, *routed})
 
 
-def _heard(kind: Heartbeat.Kind) -> list[tuple[Heartbeat, timedelta]]:
-    """Return processes and for how long each has been silent, the one heard last first."""
-    now = _database_clock()
-    found = Heartbeat.objects.filter(kind=kind).order_by("-at")
-    return [(each, max(now - each.at, timedelta(0))) for each in found]
-
-
-def _workers(queue: str) -> _Seen:
+def _workers(queue: str) -> Seen:
     listening = [
         (each.name, silence)
-        for each, silence in _heard(Heartbeat.Kind.WORKER)
+        for each, silence in heard(Heartbeat.Kind.WORKER)
         if queue in each.queues.split(",")
     ]
     alive = [name for name, silence in listening if silence <= heartbeats.SILENT_AFTER]
@@ -267,63 +224,31 @@ def _workers(queue: str) -> _Seen:
     advice = _(
         "Start a worker for this queue again. One that is gone for good is forgotten after %(age)s."
     ) % {"age": told(heartbeats.MISSED_FOR)}
-    return _Seen(level, "; ".join(figures), advice)
+    return Seen(level, "; ".join(figures), advice)
 
 
-def _beat() -> _Seen:
-    heard = _heard(Heartbeat.Kind.BEAT)
+def _beat() -> Seen:
+    found = heard(Heartbeat.Kind.BEAT)
     advice = _("Start beat, on one machine: nothing is sent later or tried again without it.")
-    if not heard:
-        return _Seen(Level.FAIL, _("never heard"), advice)
-    latest, silence = heard[0]
+    if not found:
+        return Seen(Level.FAIL, _("never heard"), advice)
+    latest, silence = found[0]
     words = {"name": latest.name, "age": told(silence)}
     if silence > heartbeats.SILENT_AFTER:
         figure = _("%(name)s has been silent for %(age)s") % words
-        return _Seen(Level.FAIL, figure, advice)
-    return _Seen(Level.OK, _("%(name)s, heard %(age)s ago") % words)
+        return Seen(Level.FAIL, figure, advice)
+    return Seen(Level.OK, _("%(name)s, heard %(age)s ago") % words)
 
 
-def _binds() -> _Seen:
-    alive = {
-        each.name.rpartition("@")[0]
-        for each, silence in _heard(Heartbeat.Kind.SMPP)
-        if silence <= heartbeats.SILENT_AFTER
-    }
-    figures, level = [], Level.OK
-    for row in SmppCarrier.objects.filter(is_enabled=True).order_by("name"):
-        words = {"name": row.name, "told": row.bind_told or "–"}
-        if row.name in alive and row.is_bound:
-            figures.append(_("%(name)s is bound") % words)
-            continue
-        figures.append(
-            _("%(name)s is not bound: %(told)s") % words
-            if row.name in alive
-            else _("%(name)s has no process") % words
-        )
-        level = max(level, Level.FAIL if row.is_default else Level.WARN)
-    advice = _("See 'Bind now' at the carrier; without a process, run 'manage.py smpp NAME'.")
-    return _Seen(level, "; ".join(figures) or _("none"), advice)
-
-
-def _database_clock() -> datetime:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT clock_timestamp()")
-            now: datetime = cursor.fetchone()[0]
-            return now
-        cursor.execute("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")
-        return datetime.fromisoformat(cursor.fetchone()[0]).replace(tzinfo=UTC)
-
-
-def _clock() -> _Seen:
+def _clock() -> Seen:
     """Compare the clocks of this process and of all others with that of the database."""
     before = timezone.now()
-    ours = before - _database_clock()
+    ours = before - database_clock()
     apart = [(abs(ours), _("this process"))]
     for kind in Heartbeat.Kind:
         apart += [
             (abs(each.own_clock - each.at), each.name)
-            for each, silence in _heard(kind)
+            for each, silence in heard(kind)
             if silence <= heartbeats.SILENT_AFTER
         ]
     most, name = max(apart)
@@ -332,10 +257,10 @@ def _clock() -> _Seen:
         "name": name,
     }
     advice = _("Let all machines take their time from NTP: what is due is due by their clocks.")
-    return _Seen(_level(most, _CLOCK_WARNS, _CLOCK_FAILS), figure, advice)
+    return Seen(level_of(most, _CLOCK_WARNS, _CLOCK_FAILS), figure, advice)
 
 
-def _broker() -> _Seen:
+def _broker() -> Seen:
     began = time.monotonic()
     limit = LONGEST.total_seconds()
     try:
@@ -348,15 +273,15 @@ def _broker() -> _Seen:
             "Start Redis or Valkey, or correct REDIS_URL. What is due waits in the database."
         )
         # Its kind alone: a text may hold the URL, and that a password.
-        return _Seen(Level.FAIL, _("away (%(why)s)") % {"why": type(away).__name__}, advice)
-    return _Seen(Level.OK, _answered_in(began))
+        return Seen(Level.FAIL, _("away (%(why)s)") % {"why": type(away).__name__}, advice)
+    return Seen(Level.OK, _answered_in(began))
 
 
-def _mail() -> _Seen:
+def _mail() -> Seen:
     if settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
         return _mail_folder(Path(settings.EMAIL_FILE_PATH))
     if not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
-        return _Seen(Level.OK, _("not sent over a network"))
+        return Seen(Level.OK, _("not sent over a network"))
     began = time.monotonic()
     place = (settings.EMAIL_HOST, settings.EMAIL_PORT)
     try:
@@ -365,14 +290,14 @@ def _mail() -> _Seen:
     except OSError as away:
         figure = _("away (%(why)s)") % {"why": type(away).__name__}
         advice = _("Start the mail server, or correct PANEL_SMTP_URL. Alerts are tried again.")
-        return _Seen(Level.WARN, figure, advice)
-    return _Seen(Level.OK, _answered_in(began))
+        return Seen(Level.WARN, figure, advice)
+    return Seen(Level.OK, _answered_in(began))
 
 
-def _mail_folder(folder: Path) -> _Seen:
+def _mail_folder(folder: Path) -> Seen:
     # It is made with the first mail.
     place = folder if folder.exists() else folder.parent
     if os.access(place, os.W_OK | os.X_OK):
-        return _Seen(Level.OK, _("written to a folder"))
+        return Seen(Level.OK, _("written to a folder"))
     advice = _("Let the panel's user write into the folder mail of the data folder.")
-    return _Seen(Level.WARN, _("the folder cannot be written"), advice)
+    return Seen(Level.WARN, _("the folder cannot be written"), advice)

@@ -17,7 +17,16 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from sms_accounts import carrier_accounts, delivery, heartbeats, recording, reports, sealing
+from sms_accounts import (
+    carrier_accounts,
+    carrier_tallies,
+    delivery,
+    heartbeats,
+    lanes,
+    recording,
+    reports,
+    sealing,
+)
 from sms_accounts.carriers.smpp import statuses
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.link import Link
@@ -253,7 +262,8 @@ class Process:
 
     def _deliver_due(self, carrier: Smpp, goes_on: Callable[[], bool]) -> bool:
         try:
-            if carrier_accounts.default_name() != carrier.name:
+            carrier_tallies.store()
+            if not lanes.due([carrier.name], timezone.now()):
                 return False
             done = delivery.deliver_all(carrier, goes_on=goes_on)
         except Exception:

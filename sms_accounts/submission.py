@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import bulk, debits, idempotency, ledger, orders, pace, price_list
+from sms_accounts import bulk, debits, idempotency, ledger, orders, pace, price_list, routes
 from sms_accounts.group_commit import Group, Outbox
 from sms_accounts.models import ApiUser, Message, State, Submission
 from sms_accounts.orders import Order, Priced
@@ -70,6 +70,7 @@ _MESSAGES = bulk.Table(
     "state",
     "due_at",
     "state_since",
+    "lane",
 )
 
 
@@ -149,6 +150,7 @@ def store_each(priced: Sequence[Priced]) -> list[Outcome]:
 def _store_together(priced: Sequence[Priced]) -> list[Outcome]:
     # Here is a thread that may wait for it; those who bring the next orders need not.
     price_list.keep_fresh()
+    routes.keep_fresh()
     return store_each(priced)
 
 
@@ -377,9 +379,25 @@ def _submission(submission_id: int, one: Priced, wallet_id: int) -> tuple[object
 
 
 def _messages(ids: Sequence[int], submission_id: int, one: Priced) -> list[tuple[object, ...]]:
-    state = (State.SCHEDULED if one.order.scheduled_at else State.QUEUED).value
-    due_at = one.order.scheduled_at or one.at
+    order = one.order
+    state = (State.SCHEDULED if order.scheduled_at else State.QUEUED).value
+    due_at = order.scheduled_at or one.at
+    lane_of = routes.lanes_for(
+        account_id=order.account.pk,
+        api_user_id=order.api_user.pk if order.api_user else None,
+        sender=one.sender,
+    )
     return [
-        (pk, one.order.account.pk, submission_id, number, credits, state, due_at, one.at)
+        (
+            pk,
+            order.account.pk,
+            submission_id,
+            number,
+            credits,
+            state,
+            due_at,
+            one.at,
+            lane_of(number, pk),
+        )
         for pk, (number, credits) in zip(ids, one.quote.credits.items(), strict=True)
     ]

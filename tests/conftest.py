@@ -9,7 +9,15 @@ from django.db import connection
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
-from sms_accounts import address_uses, books, credentials, price_list
+from sms_accounts import (
+    address_uses,
+    books,
+    carrier_tallies,
+    credentials,
+    lanes,
+    price_list,
+    routes,
+)
 from tests import kept_entries
 
 # These speak to the broker or the cache, which CI changes with the database.
@@ -48,6 +56,9 @@ def forgotten_credentials() -> None:
     credentials.forget_all()
     address_uses.forget_all()
     price_list.forget()
+    routes.forget()
+    lanes.forget()
+    carrier_tallies.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from sms_accounts import carriers, handover, recording, reports
@@ -73,6 +74,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, *steps: Step) -> ScriptedCarrier:
     """Put a scripted carrier in the place of all others."""
     carrier = ScriptedCarrier(*steps)
     monkeypatch.setattr(carriers, "get", lambda name: carrier)
+    monkeypatch.setattr(settings, "CARRIER", carrier.name)
     return carrier
 
 

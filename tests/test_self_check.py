@@ -13,12 +13,14 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sms_accounts import books, ledger, self_check, senders
+from sms_accounts import books, checking, lanes, ledger, self_check, senders
+from sms_accounts.checking import Level
 from sms_accounts.models import (
     Batch,
     Callback,
     DlrPost,
     Heartbeat,
+    Lane,
     LedgerEntry,
     Message,
     Notification,
@@ -28,7 +30,6 @@ from sms_accounts.models import (
     Wallet,
 )
 from sms_accounts.outboxes import OUTBOXES
-from sms_accounts.self_check import Level
 from tests.batches_made import make_batch
 from tests.factories import (
     make_account,
@@ -39,7 +40,7 @@ from tests.factories import (
     make_user,
 )
 from tests.heartbeats import hear, hear_all
-from tests.plans import plan_of
+from tests.plans import plan_of, plan_of_statement
 from tests.simulator_rig import unused_port
 
 pytestmark = pytest.mark.django_db
@@ -238,7 +239,7 @@ class TestOutbox:
         assert levels == [Level.OK, Level.WARN, Level.WARN, Level.FAIL]
 
     def test_is_counted_up_to_a_limit(self, outbox, monkeypatch):
-        monkeypatch.setattr(self_check, "MOST_COUNTED", 1)
+        monkeypatch.setattr(checking, "MOST_COUNTED", 1)
         for _ in range(2):
             overdue(outbox.name, timezone.now())
 
@@ -248,7 +249,6 @@ class TestOutbox:
         index = {
             "batches": "batches_due",
             "sender_notices": "sender_notices_due",
-            "queued": "messages_due",
             "scheduled": "messages_scheduled",
             "submitting": "messages_submitting",
             # Both have these messages and few others; which is cheaper is for the database to say.
@@ -261,6 +261,36 @@ class TestOutbox:
 
         assert re.search(index, plan_of(rows[:10_000]))
         assert re.search(index, plan_of(rows.values_list(outbox.since)[:1]))
+
+
+class TestMessagesToSubmit:
+    def test_are_told_over_all_lanes_with_number_and_age(self, alive):
+        for lane, minutes in ((0, 0), (1, 3), (1, 2)):
+            message = make_message()
+            due_at = timezone.now() - timedelta(minutes=minutes)
+            Message.objects.filter(pk=message.pk).update(lane=lane, due_at=due_at)
+        Lane.objects.create(pk=1, carriers="acme,simulator")
+
+        check = seen("queued")
+
+        assert (check.level, check.figure) == (Level.WARN, "3, the oldest for 3 min")
+
+    def test_are_counted_up_to_a_limit(self, alive, monkeypatch):
+        monkeypatch.setattr(checking, "MOST_COUNTED", 1)
+        for _ in range(2):
+            overdue("queued", timezone.now())
+
+        check = seen("queued")
+
+        assert (check.level, check.figure) == (Level.FAIL, "1 or more, the oldest for 90 min")
+
+    def test_are_found_by_their_index_in_each_lane(self):
+        plan = plan_of_statement(*lanes.statement(timezone.now(), 10))
+
+        assert plan.count("messages_due") == 2
+        assert "SCAN m " not in plan
+        assert "Sort" not in plan
+        assert "TEMP B-TREE" not in plan
 
 
 def test_outboxes_leave_out_what_a_worker_is_at(alive):

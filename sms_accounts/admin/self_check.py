@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from sms_accounts import self_check
-from sms_accounts.self_check import Level
+from sms_accounts.checking import Level
 
 _WORDS = {
     Level.OK: gettext_lazy("Well"),

@@ -14,6 +14,7 @@ from sms_accounts.carriers.base import (
     Rejected,
     Submit,
     TryLater,
+    asked_at,
 )
 from sms_accounts.carriers.http.carrier import Http
 from sms_accounts.carriers.http.options import Dialect as HttpDialect
@@ -48,6 +49,7 @@ __all__ = [
     "Submit",
     "TryLater",
     "UnknownCarrier",
+    "asked_at",
     "get",
     "over_http",
 ]

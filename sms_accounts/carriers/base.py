@@ -1,5 +1,7 @@
 """What every carrier takes, answers and reports; alone names how a submit fails."""
 
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -84,6 +86,22 @@ class OutcomeUnknown(Exception):
 
 class MalformedDlr(Exception):
     """What came as a report is none, or lacks what makes it one."""
+
+
+_turn = threading.local()
+
+
+def turn_came() -> None:
+    """Say that the part of this thread is written now, and did not wait for the carrier before.
+
+    To be called by a carrier's module that spaces parts out, in `submit`.
+    """
+    _turn.at = time.monotonic()
+
+
+def asked_at(began: float) -> float:
+    """Return since when the carrier was waited for in a submit that began at a moment."""
+    return max(began, getattr(_turn, "at", began))
 
 
 class Carrier(Protocol):

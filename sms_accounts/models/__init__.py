@@ -27,6 +27,14 @@ from sms_accounts.models.http_carrier import HttpCarrier
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
+from sms_accounts.models.route import (
+    CarrierSwitch,
+    CarrierTally,
+    CarrierWatch,
+    Lane,
+    Route,
+    RouteCarrier,
+)
 from sms_accounts.models.routing import Rate, Sender, SenderNotice
 from sms_accounts.models.sending import IdempotencyKey, Pace
 from sms_accounts.models.spending import DaySpent
@@ -50,6 +58,9 @@ __all__ = [
     "CallbackEndpoint",
     "CallbackReplay",
     "CallbackSecret",
+    "CarrierSwitch",
+    "CarrierTally",
+    "CarrierWatch",
     "DaySpent",
     "DlrPost",
     "DlrReport",
@@ -60,6 +71,7 @@ __all__ = [
     "Heartbeat",
     "HttpCarrier",
     "IdempotencyKey",
+    "Lane",
     "LedgerEntry",
     "Level",
     "Membership",
@@ -71,6 +83,8 @@ __all__ = [
     "QuotaRenewal",
     "Rate",
     "ReceiverFile",
+    "Route",
+    "RouteCarrier",
     "Sender",
     "SenderNotice",
     "SmppCarrier",

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from sms_accounts.models.account import Account
 from sms_accounts.models.api_user import ApiUser
 from sms_accounts.models.fields import CreditsField
+from sms_accounts.models.route import NO_ROUTE
 from sms_accounts.models.wallet import Wallet
 
 if TYPE_CHECKING:
@@ -111,9 +112,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def due(self, now: datetime) -> Self:
         """Those to submit now that no other worker holds."""
-        return self.filter(state=State.QUEUED, parked_at=None, due_at__lte=now).order_by(
-            "due_at", "id"
-        )
+        return self.filter(state=State.QUEUED, parked_at=None, due_at__lte=now)
+
+    def due_in(self, lane: int, now: datetime) -> Self:
+        """Those of them that wait in a lane, the oldest first."""
+        return self.due(now).filter(lane=lane).order_by("due_at", "id")
 
     def come(self, now: datetime) -> Self:
         """Those that were scheduled for now or earlier."""
@@ -156,6 +159,8 @@ class Message(models.Model):
     ptt = models.PositiveSmallIntegerField(_("ptt"), null=True, blank=True)
     carrier_code = models.CharField(_("carrier's code"), max_length=40, blank=True)
     carrier = models.CharField(_("carrier"), max_length=40, blank=True)
+    # Which carriers it may go to while it waits, the key of a `Lane`; see `lanes.py`.
+    lane = models.PositiveIntegerField(_("lane"), default=NO_ROUTE)
     # The row is the job: what is due, who has it, how often it was tried.
     due_at = models.DateTimeField(_("due"))
     claimed_until = models.DateTimeField(null=True, blank=True)
@@ -177,7 +182,7 @@ class Message(models.Model):
         verbose_name_plural = _("messages")
         indexes = [
             models.Index(
-                fields=["due_at", "id"],
+                fields=["lane", "due_at", "id"],
                 condition=models.Q(state="queued", parked_at=None),
                 name="messages_due",
             ),

@@ -6,8 +6,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from sms_accounts import self_check
+from sms_accounts.checking import Level
 from sms_accounts.models import Heartbeat
-from sms_accounts.self_check import Level
 from tests.admin.rows import text_of
 from tests.factories import make_user
 from tests.pages.checks import check_page

@@ -25,7 +25,7 @@ class Panel:
         self.session = fast_session(options, self.desk)
         self.bound = Smpp(options, self.session)
         if not SmppCarrier.objects.exists():
-            make_smpp_carrier(port=smsc.port)
+            make_smpp_carrier(port=smsc.port, default=True)
 
     def deliver(self):
         """Hand over what is due, as the process does: while it is bound."""

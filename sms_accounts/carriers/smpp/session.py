@@ -5,8 +5,7 @@ import time
 from datetime import timedelta
 from typing import Protocol
 
-from sms_accounts.carriers.base import OutcomeUnknown, TryLater
-from sms_accounts.carriers.pacing import Pace
+from sms_accounts.carriers.base import OutcomeUnknown, TryLater, turn_came
 from sms_accounts.carriers.smpp import statuses
 from sms_accounts.carriers.smpp.link import Link, Role, Timing
 from sms_accounts.carriers.smpp.options import Options
@@ -111,6 +110,7 @@ class Session:
             self._wait_for_turn(request)
             request.is_written = True
             sent_at = time.monotonic()
+            turn_came()
             link.write(Pdu(Command.SUBMIT_SM, statuses.OK, request.sequence, body))
         except NotWritten as broken:
             request.is_written = False
