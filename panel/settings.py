@@ -193,6 +193,11 @@ CELERY_BEAT_SCHEDULE = {
         "alert_sms_due",
     )
 } | {
+    "watch_carriers": {
+        "task": "sms_accounts.tasks.watch_carriers",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5},
+    },
     "follow_up": {
         "task": "sms_accounts.tasks.follow_up",
         "schedule": timedelta(seconds=30),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from sms_accounts import checking, heartbeats, lanes
+from sms_accounts import carrier_health, checking, heartbeats, lanes
 from sms_accounts.checking import Level, Seen, heard, level_of
 from sms_accounts.models import Heartbeat, SmppCarrier
 
@@ -44,4 +44,27 @@ def binds() -> Seen:
         )
         level = max(level, Level.FAIL if row.is_default else Level.WARN)
     advice = _("See 'Bind now' at the carrier; without a process, run 'manage.py smpp NAME'.")
+    return Seen(level, "; ".join(figures) or _("none"), advice)
+
+
+def carriers() -> Seen:
+    """Look at the carriers that messages go to by a route, or without one."""
+    figures, level = [], Level.OK
+    for health in carrier_health.look(timezone.now()):
+        if not health.carrier.is_enabled or not health.orders:
+            continue
+        words = {
+            "name": health.name,
+            "submits": health.within(timedelta(minutes=1)).submits,
+            "waiting": health.waiting,
+            "because": health.watch.because,
+        }
+        if not health.watch.is_passed_over:
+            told = _("%(name)s: %(submits)d submits in the last minute, %(waiting)d waiting")
+            figures.append(told % words)
+            continue
+        figures.append(_("%(name)s is passed over: %(because)s") % words)
+        # Something waits for it all the same: there is nobody else.
+        level = max(level, Level.FAIL if health.waiting else Level.WARN)
+    advice = _("See 'Health of carriers' in the administration.")
     return Seen(level, "; ".join(figures) or _("none"), advice)

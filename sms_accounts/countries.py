@@ -44,6 +44,22 @@ def name_of(country: str, language: str) -> str:
     return _names(language).get(country, country)
 
 
+class SharedCode(ValueError):
+    """Numbers of a country begin like those of others; `calling_code` is that of them all."""
+
+    def __init__(self, calling_code: str) -> None:
+        super().__init__(calling_code)
+        self.calling_code = calling_code
+
+
+def calling_code_of(country: str) -> str:
+    """Return the digits that numbers of a country begin with; raises SharedCode."""
+    code = phonenumbers.country_code_for_region(country)
+    if len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]) > 1:
+        raise SharedCode(str(code))
+    return str(code)
+
+
 def parse(typed: str, language: str) -> str:
     """Return the two letters of a country typed as those, or by name; raises UnknownCountry.
 

@@ -116,7 +116,7 @@ _MESSAGE, _LANE = Message._meta.db_table, Lane._meta.db_table
 _DUE = "m.lane = l.id AND m.state = 'queued' AND m.parked_at IS NULL AND m.due_at <= %s"
 _ALL = (
     "SELECT l.id,"  # noqa: S608  # no outside text in it
-    f" (SELECT COUNT(*) FROM (SELECT 1 FROM {_MESSAGE} m WHERE {_DUE} LIMIT %s) some),"
+    f" (SELECT COUNT(*) FROM (SELECT 1 FROM {_MESSAGE} m WHERE {_DUE} LIMIT %s) AS found),"
     f" (SELECT m.due_at FROM {_MESSAGE} m WHERE {_DUE} ORDER BY m.due_at, m.id LIMIT 1)"
     f" FROM (SELECT {NO_ROUTE} AS id UNION ALL SELECT id FROM {_LANE}) l"
 )

@@ -99,6 +99,7 @@ def _looks() -> Iterator[_Look]:
         yield _Look(name=f"workers_{queue}", label=label, see=lambda q=queue: _workers(q))  # type: ignore[misc]
     yield _Look(name="beat", label=_("Beat"), see=_beat)
     yield _Look(name="binds", label=_("SMPP binds"), see=carrier_checks.binds)
+    yield _Look(name="carriers", label=_("Carriers"), see=carrier_checks.carriers)
     yield _Look(name="clock", label=_("Clocks"), see=_clock)
 
 

@@ -15,8 +15,10 @@ from sms_accounts import (
     batches,
     callback_endpoints,
     callbacks,
+    carrier_tallies,
     counting,
     delivery,
+    failover,
     followups,
     idempotency,
     renewals,
@@ -34,6 +36,12 @@ def deliver_due() -> None:
     if delivery.deliver_due():
         ring(alert_due)
         ring(call_due)
+
+
+@shared_task
+def watch_carriers() -> None:
+    if failover.watch():
+        ring(deliver_due)
 
 
 @shared_task
@@ -105,6 +113,7 @@ def end_overdue() -> None:
 def purge() -> None:
     idempotency.purge()
     batches.empty_old()
+    carrier_tallies.purge()
 
 
 @shared_task

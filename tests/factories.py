@@ -8,7 +8,18 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import accounts, api_users, debits, ledger, limits, orders, sealing, submission
+from sms_accounts import (
+    accounts,
+    api_users,
+    debits,
+    lanes,
+    ledger,
+    limits,
+    orders,
+    routes,
+    sealing,
+    submission,
+)
 from sms_accounts.models import (
     Account,
     Alert,
@@ -18,6 +29,7 @@ from sms_accounts.models import (
     Membership,
     Message,
     Rate,
+    Route,
     SmppCarrier,
     Submission,
     User,
@@ -197,6 +209,28 @@ def make_callback(
         changed_at=changed_at or timezone.now(),
         due_at=timezone.now(),
     )
+
+
+def make_route(
+    *carriers: str,
+    prefix: str = "",
+    sender: str = "",
+    account: Account | None = None,
+    api_user: ApiUser | None = None,
+) -> Route:
+    """A route that counts at once; a carrier is a name, a preference and a share: "acme 1 3"."""
+    route = Route.objects.create(
+        prefix=prefix,
+        sender=sender,
+        account=api_user.account if api_user else account,
+        api_user=api_user,
+    )
+    for written in carriers:
+        name, preference, share = [*written.split(), "1", "1"][:3]
+        route.carriers.create(carrier=name, preference=int(preference), share=int(share))
+    routes.make_lanes()
+    lanes.forget()
+    return route
 
 
 def make_smpp_carrier(

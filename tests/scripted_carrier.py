@@ -78,9 +78,9 @@ def installed(monkeypatch: pytest.MonkeyPatch, *steps: Step) -> ScriptedCarrier:
     return carrier
 
 
-def post(*dlrs: Mapping[str, object]) -> None:
+def post(*dlrs: Mapping[str, object], carrier: str = ScriptedCarrier.name) -> None:
     """Store what the carrier sends in one call; nobody has read it yet."""
-    reports.store_post(ScriptedCarrier.name, json.dumps(dlrs).encode(), "application/json")
+    reports.store_post(carrier, json.dumps(dlrs).encode(), "application/json")
 
 
 def dlr(
