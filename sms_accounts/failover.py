@@ -39,9 +39,8 @@ def watch() -> int:
     """Look at all carriers; return how many were passed over or taken back."""
     now = timezone.now()
     seen = carrier_health.look(now)
-    CarrierWatch.objects.bulk_create(
-        (health.watch for health in seen if health.watch.pk is None), ignore_conflicts=True
-    )
+    if new := [health.watch for health in seen if health.watch.pk is None]:
+        CarrierWatch.objects.bulk_create(new, ignore_conflicts=True)
     switched = sum(_follow(health, now) for health in seen)
     if switched:
         lanes.forget()

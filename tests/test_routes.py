@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -40,7 +41,7 @@ class TestLane:
 
     def test_follows_the_most_specific_route(self):
         user = make_api_user(account=make_account(sender="Shop"))
-        kinds = [
+        kinds: list[dict[str, Any]] = [
             {},
             {"prefix": "33"},
             {"prefix": "336"},

@@ -1,6 +1,7 @@
 """The staff's pages of routes: which messages go to which carriers."""
 
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -89,7 +90,7 @@ class TestRoutes:
         assert not Route.objects.exists()
 
     def test_are_listed_with_their_carriers_and_what_a_part_leaves(self, browser):
-        Rate.objects.create(prefix="33", credits="0.05")
+        Rate.objects.create(prefix="33", credits=Decimal("0.05"))
         make_smpp_carrier(name="beta")
         rows = (ACME, ("beta", 1, 1, "0.06"), SIMULATOR)
         browser.post(url(Route, "add"), typed(*rows, destination="33"))
