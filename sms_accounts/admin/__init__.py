@@ -12,6 +12,7 @@ from sms_accounts.admin import (  # noqa: F401  # each registers its pages
     api_users,
     batches,
     callbacks,
+    carrier_health,
     carriers,
     http_carriers,
     messages,

@@ -15,6 +15,7 @@ from sms_accounts.models import (
     Attempt,
     Callback,
     CallbackAttempt,
+    CarrierSwitch,
     DlrPost,
     DlrReport,
     Message,
@@ -24,7 +25,7 @@ from sms_accounts.models import (
     User,
 )
 from tests.batches_made import make_batch
-from tests.factories import make_api_user, make_order, make_user
+from tests.factories import make_api_user, make_order, make_route, make_user
 
 _numbers = itertools.count(100)
 
@@ -55,6 +56,8 @@ def make_history() -> Message:
     message.advance(State.SUBMITTING, since=now)
     message.advance(State.ENROUTE, since=now)
     make_batch(user.account, by=make_user())
+    make_route("simulator", account=user.account)
+    CarrierSwitch.objects.create(carrier="acme", is_passed_over=True, because="slow", at=now)
     senders.refuse(user.account.senders.get(), "Not yours", by=None)
     post = DlrPost.objects.create(carrier="simulator", body=b"id=1&stat=DELIVRD", received_at=now)
     add_details(message, post)

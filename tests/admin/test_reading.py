@@ -21,6 +21,8 @@ from sms_accounts.models import (
     Attempt,
     Batch,
     Callback,
+    CarrierSwitch,
+    CarrierWatch,
     DlrPost,
     DlrReport,
     HttpCarrier,
@@ -29,6 +31,7 @@ from sms_accounts.models import (
     Notification,
     OptOut,
     Rate,
+    Route,
     Sender,
     SenderNotice,
     SmppCarrier,
@@ -53,8 +56,9 @@ READ_ONLY = (
     DlrPost,
     Batch,
     SenderNotice,
+    CarrierSwitch,
 )
-WRITABLE = (Account, User, Sender, Rate, OptOut, SmppCarrier, HttpCarrier)
+WRITABLE = (Account, User, Sender, Rate, Route, OptOut, SmppCarrier, CarrierWatch)
 PAGES: tuple[type[Model], ...] = (*READ_ONLY, *WRITABLE)
 
 
