@@ -18,6 +18,7 @@ from sms_accounts.admin import (  # noqa: F401  # each registers its pages
     messages,
     opt_outs,
     people,
+    rates,
     routes,
     routing,
     smpp_carriers,

@@ -1,4 +1,4 @@
-"""The staff's pages of senders to approve, and of rates by prefix."""
+"""The staff's pages of senders to approve."""
 
 from typing import Any
 
@@ -13,8 +13,7 @@ from django.utils.translation import ngettext
 
 from sms_accounts import activity, senders, tasks
 from sms_accounts.admin.base import ReadOnlyAdmin, RowByNameField, signed_in
-from sms_accounts.models import Account, Rate, Sender, SenderNotice, User
-from sms_accounts.models.fields import HUNDREDTH, MOST_CREDITS
+from sms_accounts.models import Account, Sender, SenderNotice, User
 
 _SAY_WHY = _("Say why: the holder reads it.")
 
@@ -61,19 +60,6 @@ class NewSenderForm(SenderForm):
             "description",
             "reason",
         )
-
-
-class RateForm(forms.ModelForm[Rate]):
-    credits = forms.DecimalField(
-        label=_("Credits a part"),
-        min_value=HUNDREDTH,
-        max_value=MOST_CREDITS,
-        decimal_places=2,
-    )
-
-    class Meta:
-        model = Rate
-        fields = ("prefix", "credits", "description")
 
 
 @admin.register(Sender)
@@ -207,15 +193,3 @@ class SenderNoticeAdmin(ReadOnlyAdmin[SenderNotice]):
     search_fields = ("=address", "=account__name")
     search_help_text = _("Whole address, or whole name of an account")
     fields = (*list_display[1:], "refused_because")
-
-
-@admin.register(Rate)
-class RateAdmin(admin.ModelAdmin[Rate]):
-    form = RateForm
-    list_display = ("prefix_or_all", "credits", "description")
-    search_fields = ("prefix", "description")
-    ordering = ("prefix",)
-
-    @admin.display(description=_("prefix"), ordering="prefix")
-    def prefix_or_all(self, rate: Rate) -> Any:
-        return rate.prefix or _("all others")
