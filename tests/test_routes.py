@@ -35,9 +35,9 @@ class TestLane:
         assert make_message(msisdn="33639980004").lane == NO_ROUTE
 
     def test_has_the_carriers_in_the_order_of_their_preference(self):
-        make_route("second 2", "first 1", "third 3", prefix="33")
+        make_route("acme 2 9", "mid 1", "beta 3", "zeta 3 2", prefix="33")
 
-        assert lane_of(make_message(msisdn="33639980004")) == "first,second,third"
+        assert lane_of(make_message(msisdn="33639980004")) == "mid,acme,zeta,beta"
 
     def test_follows_the_most_specific_route(self):
         user = make_api_user(account=make_account(sender="Shop"))
