@@ -4,7 +4,6 @@ Nothing waits for the network inside a transaction: messages are claimed and the
 stored, then the carrier is spoken to, then what it answered is recorded, and the next part begun.
 """
 
-import itertools
 import threading
 import time
 import uuid
@@ -21,6 +20,7 @@ from sms_accounts import (
     bulk,
     carrier_accounts,
     carrier_tallies,
+    due_messages,
     lanes,
     recording,
     unmade,
@@ -28,7 +28,7 @@ from sms_accounts import (
 )
 from sms_accounts.carriers import Carrier
 from sms_accounts.handover import Errand, Window, may_be_on_air
-from sms_accounts.models import Attempt, Lane, Message, MessageEvent, State
+from sms_accounts.models import Attempt, Message, MessageEvent, State
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +50,6 @@ LOOK_EVERY = timedelta(seconds=1)
 
 Outcome = Attempt.Outcome
 
-# After these a carrier has a part, or may have it.
-_MAY_BE_ON_AIR = (Outcome.TAKEN, Outcome.UNANSWERED, Outcome.NO_ANSWER)
-
 _COLUMNS = ("id", "message_id", "part", "carrier", "reference", "outcome", "started_at")
 _NEW = bulk.Table(Attempt, *_COLUMNS)
 _BEGUN = bulk.Changes(Attempt, "outcome", "started_at", still=("outcome", "state"))
@@ -68,8 +65,6 @@ class _Desk:
 
 
 _desks: defaultdict[str, _Desk] = defaultdict(_Desk)
-# Where carriers serve several lanes, each time another one is looked at first.
-_turns = itertools.count()
 
 
 def deliver_due(*, most: int | None = None) -> int:
@@ -116,13 +111,13 @@ def _deliver_to(name: str, most: int | None) -> int:
 
     Whoever comes meanwhile leaves word that there is something new.
     """
-    carrier = carrier_accounts.get(name)
     desk = _desks[name]
     delivered = 0
     desk.rung.set()
     while desk.rung.is_set() and desk.is_taken.acquire(blocking=False):
         try:
-            delivered += _deliver_to(_chosen(carrier_name), carrier_name, most)
+            carrier = carrier_accounts.get(name)
+            delivered += deliver_all(carrier, most=most)
         finally:
             desk.is_taken.release()
     return delivered
@@ -275,7 +270,7 @@ def _claim(
     now = timezone.now()
     firsts: list[Attempt] = []
     with unmade.unless_stored(firsts, begun_at=now), transaction.atomic():
-        messages = _due(carrier_name, size, now)
+        messages = due_messages.locked(carrier_name, size, now)
         most_parts = max((message.submission.parts for message in messages), default=0)
         claimed_until = now + max(CLAIM, most_parts * CLAIM_OF_PART)
         Message.objects.filter(pk__in=[message.pk for message in messages]).update(
@@ -296,51 +291,6 @@ def _claim(
         if again := [each.pk for each in firsts if each.outcome != Outcome.UNANSWERED]:
             Attempt.objects.filter(pk__in=again).update(outcome=Outcome.UNANSWERED, started_at=now)
     return claimed
-
-
-def _due(carrier_name: str, size: int, now: datetime) -> list[Message]:
-    """Lock messages that are due for a carrier, out of the lanes that it serves."""
-    served = lanes.served_by(carrier_name)
-    turn = next(_turns) % max(len(served), 1)
-    found: list[Message] = []
-    for lane in (*served[turn:], *served[:turn]):
-        if len(found) < size:
-            found += _due_in(lane, carrier_name, size - len(found), now)
-    return found
-
-
-def _due_in(lane: int, carrier_name: str, most: int, now: datetime) -> list[Message]:
-    due = (
-        Message.objects.due_in(lane, now)
-        .select_for_update(skip_locked=True, of=("self",), no_key=True)
-        .select_related("submission")
-    )
-    while some := list(due[:most]):
-        elsewhere = _stay_elsewhere(some, carrier_name)
-        # Those are in another lane from here on: what is found next are others.
-        if kept := [message for message in some if message.pk not in elsewhere]:
-            return kept
-    return []
-
-
-def _stay_elsewhere(messages: Sequence[Message], carrier_name: str) -> set[int]:
-    """Put messages into the lane of another carrier, if that may have a part of them.
-
-    Nothing is sent twice by a change of the carrier: who may have put a part on air, or never
-    answered, keeps the message, and the parts of one text go one way.
-    """
-    before = [message.pk for message in messages if message.carrier not in ("", carrier_name)]
-    if not before:
-        return set()
-    keepers: dict[str, set[int]] = {}
-    held = Attempt.objects.filter(message__in=before, outcome__in=_MAY_BE_ON_AIR)
-    for message_id, name in dict(held.order_by("id").values_list("message", "carrier")).items():
-        keepers.setdefault(name, set()).add(message_id)
-    keepers.pop(carrier_name, None)
-    for name, kept in keepers.items():
-        lane, _is_new = Lane.objects.get_or_create(carriers=Lane.written((name,)))
-        Message.objects.filter(pk__in=kept).update(lane=lane.pk)
-    return set().union(*keepers.values())
 
 
 def _store(attempts: Sequence[Attempt]) -> None:
