@@ -161,7 +161,6 @@ class RouteAdmin(admin.ModelAdmin[Route]):
         "is_enabled",
         "description",
     )
-    list_filter = ("is_enabled",)
     list_select_related = ("account", "api_user")
     list_per_page = 50
     search_fields = ("prefix", "sender", "account__name", "description")

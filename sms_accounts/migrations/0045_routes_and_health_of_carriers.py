@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0042_heartbeats_of_binds")]
+    dependencies = [("sms_accounts", "0055_callbacks_retrying")]
 
     operations = [
         migrations.CreateModel(
