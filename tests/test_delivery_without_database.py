@@ -7,7 +7,7 @@ import time_machine
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from sms_accounts import delivery, recording, unmade, unresolved
+from sms_accounts import delivery, lanes, recording, unmade, unresolved
 from sms_accounts.models import Attempt, Message, State
 from tests.factories import make_account, make_api_user, make_long_message, make_message
 from tests.scripted_carrier import installed
@@ -159,6 +159,7 @@ class TestAnsweredWhileTheDatabaseWasAway:
         with time_machine.travel(timezone.now() + delivery.CLAIM + recording.KEPT * 2):
             delivery.deliver_due()
             monkeypatch.undo()
+            lanes.forget()
             delivery.deliver_due()
 
         assert outcomes(message) == [(1, "unanswered")]

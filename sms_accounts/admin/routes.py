@@ -133,6 +133,8 @@ class CarriersFormSet(forms.BaseInlineFormSet[RouteCarrier, Route, forms.ModelFo
 
 class RouteCarrierInline(admin.StackedInline[RouteCarrier, Route]):
     model = RouteCarrier
+    verbose_name = gettext_lazy("carrier")
+    verbose_name_plural = gettext_lazy("carriers")
     form = CarrierForm
     formset = CarriersFormSet
     extra = 1

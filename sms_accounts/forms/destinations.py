@@ -34,10 +34,14 @@ def _of_country(typed: str) -> str:
         country = countries.parse(typed, get_language() or "en")
         return countries.calling_code_of(country)
     except countries.UnknownCountry as unknown:
-        hint = ", ".join(unknown.suggestions)
-        text = _("There is no country '%(typed)s'.") % {"typed": typed}
+        words = {"typed": typed, "names": ", ".join(unknown.suggestions)}
         raise forms.ValidationError(
-            f"{text} {_('Perhaps: %(names)s.') % {'names': hint}}" if hint else text
+            (
+                _("There is no country '%(typed)s'. Perhaps: %(names)s.")
+                if unknown.suggestions
+                else _("There is no country '%(typed)s': type its name or digits.")
+            )
+            % words
         ) from None
     except countries.SharedCode as shared:
         words = {"country": typed, "code": shared.calling_code}

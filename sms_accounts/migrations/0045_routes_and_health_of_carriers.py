@@ -235,7 +235,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "carrier of a route",
-                "verbose_name_plural": "carriers of a route, the first preference first",
+                "verbose_name_plural": "carriers of a route",
             },
         ),
         migrations.AddIndex(

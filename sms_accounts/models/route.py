@@ -114,7 +114,7 @@ class RouteCarrier(models.Model):
 
     class Meta:
         verbose_name = _("carrier of a route")
-        verbose_name_plural = _("carriers of a route, the first preference first")
+        verbose_name_plural = _("carriers of a route")
         constraints = [
             models.UniqueConstraint(
                 fields=["route", "carrier"],
