@@ -50,7 +50,7 @@ def _stay_elsewhere(messages: Sequence[Message], carrier_name: str) -> set[int]:
     Nothing is sent twice by a change of the carrier: who may have put a part on air, or never
     answered, keeps the message, and the parts of one text go one way.
     """
-    before = [message.pk for message in messages if message.carrier not in ("", carrier_name)]
+    before = [message.pk for message in messages if message.carrier]
     if not before:
         return set()
     keepers: dict[str, set[int]] = {}

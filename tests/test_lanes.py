@@ -223,6 +223,24 @@ class TestMoving:
         assert message.carrier == "acme"
         assert handed(carriers) == {"acme": [1, 2]}
 
+    def test_gives_back_what_a_report_says_the_first_carrier_took(self, carriers):
+        carriers["acme"].steps.append(BUSY)
+        carriers["beta"].steps.append(BUSY)
+        message = make_long_message(parts=2)
+        delivery.deliver_all(carriers["acme"])
+        pass_over("acme")
+        Message.objects.update(due_at=timezone.now())
+        delivery.deliver_all(carriers["beta"])
+        first = Attempt.objects.get(part=1, carrier="acme")
+        post(dlr("enroute", reference=first.reference), carrier="acme")
+        reports.record_dlrs()
+
+        deliver(carriers)
+
+        message.refresh_from_db()
+        assert message.carrier == "acme"
+        assert handed(carriers) == {"acme": [1, 2], "beta": [1]}
+
     def test_takes_along_nothing_that_was_refused(self, carriers):
         carriers["acme"].steps.extend([Rejected(code="REJECTD", ptt=20)])
         message = make_message()

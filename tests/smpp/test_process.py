@@ -16,7 +16,7 @@ from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.pdus import Command
 from sms_accounts.models import DlrPost, Heartbeat, Message, SmppCarrier, State
 from sms_accounts.smpp_process import Process
-from tests.factories import make_message, make_smpp_carrier
+from tests.factories import make_message, make_route, make_smpp_carrier
 from tests.simulator_rig import wait_until
 from tests.smpp.panel import panel_at
 from tests.smpp.rig import options_for
@@ -83,6 +83,19 @@ class TestProcess:
         assert {"stored", "delivered"} <= set(rung)
         assert not Heartbeat.objects.filter(kind="smpp").exists()
         assert SmppCarrier.objects.get().bind_told == "unbound"
+
+    def test_hands_over_what_a_route_sends_to_it_and_nothing_else(self, smsc):
+        make_smpp_carrier(port=smsc.port)
+        make_route("acme", prefix="33")
+        other, message = make_message(msisdn="32470123456"), make_message(msisdn="33639980004")
+
+        with running():
+            wait_until(lambda: smsc.heard, reason="not submitted")
+
+        message.refresh_from_db()
+        other.refresh_from_db()
+        assert (message.state, message.carrier) == (State.ENROUTE, "acme")
+        assert (other.state, other.carrier) == (State.QUEUED, "")
 
     def test_hands_nothing_over_unless_staff_chose_it(self, smsc):
         make_smpp_carrier(port=smsc.port)
