@@ -14,6 +14,7 @@ from sms_accounts import (
     alerts,
     callbacks,
     delivery,
+    failover,
     followups,
     renewals,
     reports,
@@ -117,6 +118,23 @@ class TestRenewals:
         monkeypatch.setattr(renewals, "renew_due", lambda: filled)
 
         tasks.renew_quotas.run()
+
+        assert rung == follow
+
+
+class TestWatchOverCarriers:
+    def test_is_kept_soon_and_forgotten_when_late(self, settings):
+        entry = settings.CELERY_BEAT_SCHEDULE["watch_carriers"]
+
+        assert entry["task"] == tasks.watch_carriers.name
+        assert timedelta(seconds=entry["options"]["expires"]) <= entry["schedule"]
+        assert entry["schedule"] < failover.GRACE
+
+    @pytest.mark.parametrize(("switched", "follow"), [(0, []), (1, ["deliver_due"])])
+    def test_rings_for_what_another_carrier_takes_over(self, monkeypatch, rung, switched, follow):
+        monkeypatch.setattr(failover, "watch", lambda: switched)
+
+        tasks.watch_carriers.run()
 
         assert rung == follow
 
