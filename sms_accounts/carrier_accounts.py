@@ -7,8 +7,6 @@ from typing import Literal, cast
 
 from django.conf import settings
 
-from django.conf import settings
-
 from sms_accounts import carriers, sealing
 from sms_accounts.models import HttpCarrier, SmppCarrier
 from sms_accounts.models import carrier_codes as codes
@@ -34,8 +32,8 @@ class Known:
 
 def every() -> list[Known]:
     """Return all carriers by name; the one of the settings takes what no other is to take."""
-    rows = SmppCarrier.objects.order_by("name")
-    known = [_known_of(row) for row in rows]
+    known = [_known_of(row) for row in SmppCarrier.objects.all()]
+    known += [_known_over_http(row) for row in HttpCarrier.objects.all()]
     simulated = Known(
         name=settings.CARRIER,
         is_enabled=True,
@@ -48,6 +46,16 @@ def every() -> list[Known]:
 
 def default_of(known: Iterable[Known]) -> str:
     return next(each.name for each in known if each.is_default)
+
+
+def _known_over_http(row: HttpCarrier) -> Known:
+    return Known(
+        name=row.name,
+        is_enabled=row.is_enabled,
+        is_default=row.is_default,
+        has_process=False,
+        window=carriers.over_http(http_options_of(row)).window,
+    )
 
 
 def _known_of(row: SmppCarrier) -> Known:
@@ -75,6 +83,76 @@ def get(name: str) -> carriers.Carrier:
         if (http := HttpCarrier.objects.filter(name=name).first()) is not None:
             return carriers.over_http(http_options_of(http))
         raise
+
+
+def http_options_of(row: HttpCarrier) -> carriers.HttpOptions:
+    """Return what staff have set of a carrier that is called over HTTP."""
+    secret = _unsealed(row.dlr_secret_sealed) or ""
+    return carriers.HttpOptions(
+        name=row.name,
+        url=row.url,
+        dialect=_dialect_of(row),
+        username=row.username,
+        password=_unsealed(row.password_sealed) if row.password_sealed else "",
+        dlr_secret=secret,
+        dlr_url=dlr_url(row, secret),
+        certificates=row.certificates,
+        window=row.window,
+        rate=row.rate,
+        answer_within=timedelta(seconds=row.answer_seconds),
+        takes_long_texts=row.takes_long_texts or row.kind == HttpCarrier.Kind.HTTP2SMS,
+    )
+
+
+def dlr_address_of(row: HttpCarrier) -> str:
+    """Return where a carrier reports, or an empty text where its secret cannot be read."""
+    secret = _unsealed(row.dlr_secret_sealed)
+    return dlr_url(row, secret) if secret else ""
+
+
+def dlr_url(row: HttpCarrier, secret: str) -> str:
+    """Return the address under which a carrier reports, which is all that lets it in."""
+    return f"{(row.panel_url or settings.PANEL_URL).rstrip('/')}/dlr/{row.name}/{secret}/"
+
+
+def _unsealed(sealed: str) -> str | None:
+    try:
+        return sealing.unseal(sealed)
+    except sealing.Unreadable:
+        return None
+
+
+def _dialect_of(row: HttpCarrier) -> carriers.HttpDialect:
+    if row.kind == HttpCarrier.Kind.KANNEL:
+        return carriers.Kannel(
+            smsc=row.smsc, err_codes=tuple(codes.err_codes(row.err_codes).items())
+        )
+    if row.kind == HttpCarrier.Kind.HTTP2SMS:
+        return carriers.Http2sms(account=row.account, knows_keys=row.knows_keys)
+    answer_codes, http_statuses = lines.answer_codes(row.answer_codes)
+    is_form = row.body_kind == HttpCarrier.Body.FORM
+    return carriers.Generic(
+        method=cast(Literal["GET", "POST"], row.method),
+        headers=tuple(lines.headers(row.headers)),
+        body_kind=cast(Literal["form", "json", "xml"], row.body_kind),
+        fields=tuple(lines.fields(row.body)) if is_form else (),
+        body="" if is_form else row.body,
+        coding_gsm7=row.coding_gsm7,
+        coding_ucs2=row.coding_ucs2,
+        reads_json=row.reading == HttpCarrier.Reading.JSON,
+        id_at=row.id_at,
+        code_at=row.code_at,
+        codes=tuple(answer_codes.items()),
+        http_statuses=tuple(http_statuses.items()),
+        dlr_list_at=row.dlr_list_at,
+        dlr_id=row.dlr_id,
+        dlr_reference=row.dlr_reference,
+        dlr_state=row.dlr_state,
+        dlr_code=row.dlr_code,
+        dlr_states=tuple(lines.dlr_states(row.dlr_states).items()),
+        dlr_codes=tuple(codes.err_codes(row.dlr_codes).items()),
+        dlr_answer=row.dlr_answer,
+    )
 
 
 def binding_options_of(row: SmppCarrier) -> carriers.SmppOptions:

@@ -10,10 +10,11 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from sms_accounts import (
@@ -117,40 +118,29 @@ def _deliver_to(name: str, most: int | None) -> int:
     while desk.rung.is_set() and desk.is_taken.acquire(blocking=False):
         try:
             carrier = carrier_accounts.get(name)
-            delivered += deliver_all(carrier, most=most)
+            delivered += deliver_all(carrier, most=most, goes_on=_while_as_set(carrier, desk))
         finally:
             desk.is_taken.release()
     return delivered
 
 
-def _chosen(carrier_name: str) -> Carrier | None:
-    """Return the carrier that messages go to now, or None where a process of its own takes them."""
-    name = carrier_name or carrier_accounts.default_name() or settings.CARRIER
-    return None if carrier_accounts.has_own_process(name) else carrier_accounts.get(name)
-
-
-def _deliver_to(carrier: Carrier | None, carrier_name: str, most: int | None) -> int:
-    """Hand over what is due while this carrier is the chosen one, set as it is now."""
-    if carrier is None:
-        _rung.clear()
-        _look_after_the_rest()
-        return 0
-    is_chosen, look_at = True, time.monotonic() + LOOK_EVERY.total_seconds()
+def _while_as_set(carrier: Carrier, desk: _Desk) -> Callable[[], bool]:
+    """Return what tells whether a carrier is still as staff have set it; if not, it rings."""
+    is_so, look_at = True, time.monotonic() + LOOK_EVERY.total_seconds()
 
     def goes_on() -> bool:
-        nonlocal is_chosen, look_at
-        if time.monotonic() >= look_at:
+        nonlocal is_so, look_at
+        if is_so and time.monotonic() >= look_at:
             look_at = time.monotonic() + LOOK_EVERY.total_seconds()
             # What is under way goes on while nobody can be asked.
             with suppress(OperationalError, InterfaceError):
-                is_chosen = _chosen(carrier_name) is carrier
-        return is_chosen
+                is_so = carrier_accounts.get(carrier.name) is carrier
+        if not is_so:
+            # What is left is for the same as it is set now.
+            desk.rung.set()
+        return is_so
 
-    delivered = deliver_all(carrier, most=most, goes_on=goes_on)
-    if not is_chosen:
-        # What is left is for another, or for the same as it is set now.
-        _rung.set()
-    return delivered
+    return goes_on
 
 
 def deliver_all(

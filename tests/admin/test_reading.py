@@ -58,7 +58,17 @@ READ_ONLY = (
     SenderNotice,
     CarrierSwitch,
 )
-WRITABLE = (Account, User, Sender, Rate, Route, OptOut, SmppCarrier, CarrierWatch)
+WRITABLE = (
+    Account,
+    User,
+    Sender,
+    Rate,
+    Route,
+    OptOut,
+    SmppCarrier,
+    HttpCarrier,
+    CarrierWatch,
+)
 PAGES: tuple[type[Model], ...] = (*READ_ONLY, *WRITABLE)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
-from sms_accounts.carriers.base import Dlr, Rejected, Submit, TryLater
+from sms_accounts.carriers.base import Dlr, Rejected, Submit, TryLater, turn_came
 from sms_accounts.carriers.http.calls import Call
 from sms_accounts.carriers.http.generic import GenericDialect
 from sms_accounts.carriers.http.http2sms import Http2smsDialect
@@ -71,6 +71,7 @@ class Http:
         """Hand one part over and return the carrier's id of it, where it gives one."""
         request = self.request_of(submit)
         self._wait_for_turn()
+        turn_came()
         sent_at = time.monotonic()
         answer = self.call(request)
         try:

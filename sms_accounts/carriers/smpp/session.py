@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from sms_accounts.carriers.base import OutcomeUnknown, TryLater, turn_came
+from sms_accounts.carriers.pacing import Pace
 from sms_accounts.carriers.smpp import statuses
 from sms_accounts.carriers.smpp.link import Link, Role, Timing
 from sms_accounts.carriers.smpp.options import Options
