@@ -179,6 +179,7 @@ CELERY_TASK_ROUTES = {
     "sms_accounts.tasks.call_due": {"queue": "callbacks"},
     "sms_accounts.tasks.alert_due": {"queue": "alerts"},
     "sms_accounts.tasks.tell_of_callbacks": {"queue": "alerts"},
+    "sms_accounts.tasks.tell_of_notices": {"queue": "alerts"},
     "sms_accounts.tasks.tell_of_senders": {"queue": "alerts"},
 }
 _RING = {"schedule": timedelta(seconds=2), "options": {"expires": 10}}
@@ -216,6 +217,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "tell_of_callbacks": {
         "task": "sms_accounts.tasks.tell_of_callbacks",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 50},
+    },
+    "tell_of_notices": {
+        "task": "sms_accounts.tasks.tell_of_notices",
         "schedule": timedelta(minutes=1),
         "options": {"expires": 50},
     },

@@ -12,7 +12,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from sms_accounts import activity, callback_settings, credentials, ledger, limits, renewals
+from sms_accounts import activity, callback_settings, credentials, ledger, limits, pauses, renewals
 from sms_accounts.limits import Limit
 from sms_accounts.models import Account, ApiUser, Level, QuotaRenewal, User, Wallet
 from sms_accounts.renewals import Plan
@@ -207,7 +207,10 @@ def set_callback(user: ApiUser, url: str, *, method: str | None = None, by: User
 
 
 def set_enabled(user: ApiUser, enabled: bool, *, by: User | None, reason: str = "") -> bool:
-    """Let the user send, or stop it at once; its quota and history stay."""
+    """Let the user send, or stop it at once; its quota and history stay.
+
+    Who lets it send lets go on what rules have found about it until now.
+    """
     with transaction.atomic():
         if (
             not ApiUser.objects.filter(pk=user.pk)
@@ -215,8 +218,12 @@ def set_enabled(user: ApiUser, enabled: bool, *, by: User | None, reason: str = 
             .update(is_enabled=enabled)
         ):
             return False
-        told = {"reason": reason} if reason else None
-        activity.record(by, "enabled" if enabled else "disabled", user, after=told)
+        told = {"reason": reason} if reason else {}
+        action = "enabled" if enabled else "disabled"
+        if enabled and (rules := pauses.release(user, by=by, now=timezone.now())):
+            action = "released"
+            told["rule"] = ", ".join(rules)
+        activity.record(by, action, user, after=told)
     user.is_enabled = enabled
     return True
 

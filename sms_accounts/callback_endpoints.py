@@ -178,9 +178,6 @@ def _mail(endpoint: CallbackEndpoint) -> EmailMessage:
 
 
 def _composed(endpoint: CallbackEndpoint, account: Account) -> EmailMessage:
-    managers = Membership.objects.filter(account=account, user__is_active=True).exclude(
-        role=Membership.Role.VIEWER
-    )
     logins = users_of(endpoint).order_by("login").values_list("login", flat=True)
     values = {
         "account": account,
@@ -201,7 +198,7 @@ def _composed(endpoint: CallbackEndpoint, account: Account) -> EmailMessage:
         subject % {"account": account.name},
         render_to_string("email/callback_endpoint.txt", values),
         settings.DEFAULT_FROM_EMAIL,
-        sorted(managers.values_list("user__email", flat=True)),
+        Membership.objects.addresses_of(account),
     )
 
 

@@ -9,7 +9,16 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from sms_accounts.models import Batch, Callback, DlrPost, Message, Notification, SenderNotice, State
+from sms_accounts.models import (
+    Batch,
+    Callback,
+    DlrPost,
+    Message,
+    Notice,
+    Notification,
+    SenderNotice,
+    State,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +123,15 @@ OUTBOXES = (
         name="sender_notices",
         label=gettext_lazy("Decisions on senders to tell"),
         rows=lambda now: SenderNotice.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=5),
+        fail_after=timedelta(hours=1),
+        advice=gettext_lazy("See whether beat and a worker for the queue alerts run."),
+    ),
+    Outbox(
+        name="notices",
+        label=gettext_lazy("Pauses and quotas to tell of"),
+        rows=lambda now: Notice.objects.due(now),
         since="due_at",
         warn_after=timedelta(minutes=5),
         fail_after=timedelta(hours=1),

@@ -19,6 +19,8 @@ from sms_accounts import (
     delivery,
     followups,
     idempotency,
+    notices,
+    pauses,
     renewals,
     reports,
     retention,
@@ -65,6 +67,11 @@ def tell_of_senders() -> None:
 
 
 @shared_task
+def tell_of_notices() -> None:
+    notices.tell_due()
+
+
+@shared_task
 def alert_due() -> None:
     if alerts.alert_due():
         ring(deliver_due)
@@ -87,6 +94,8 @@ def follow_up() -> None:
 @shared_task
 def count_figures() -> None:
     counting.count()
+    if pauses.judge_due():
+        ring(tell_of_notices)
 
 
 @shared_task

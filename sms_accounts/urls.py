@@ -24,6 +24,7 @@ from sms_accounts.views import (
     opt_outs,
     options,
     overview,
+    rules,
     send,
     senders,
     user_import,
@@ -47,6 +48,8 @@ api_user_pages: list[URLPattern | URLResolver] = [
         name="api-user-callback-secret",
     ),
     path("protection/", api_user_settings.api_user_protection, name="api-user-protection"),
+    path("rules/", rules.api_user_rules, name="api-user-rules"),
+    path("release/", rules.api_user_release, name="api-user-release"),
     path("enabled/", api_users.api_user_enabled, name="api-user-enabled"),
     path("delete/", api_users.api_user_delete, name="api-user-delete"),
 ]
@@ -114,6 +117,7 @@ account_pages: list[URLPattern | URLResolver] = [
         name="account-callback-secret",
     ),
     path("options/limit/", options.account_limit, name="account-limit"),
+    path("options/rules/", rules.account_rules, name="account-rules"),
     path("options/reserve/", options.account_reserve, name="account-reserve"),
 ]
 

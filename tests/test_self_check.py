@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sms_accounts import books, ledger, self_check, senders
+from sms_accounts import books, ledger, notices, self_check, senders
 from sms_accounts.models import (
     Batch,
     Callback,
@@ -21,6 +21,7 @@ from sms_accounts.models import (
     Heartbeat,
     LedgerEntry,
     Message,
+    Notice,
     Notification,
     SenderNotice,
     SmppCarrier,
@@ -76,7 +77,7 @@ def test_of_an_installation_at_work_is_well(alive):
     checks = self_check.run()
 
     assert [check for check in checks if check.level != Level.OK] == []
-    assert len({check.name for check in checks}) == len(checks) == 19
+    assert len({check.name for check in checks}) == len(checks) == 20
     assert all(check.figure and not check.advice for check in checks)
 
 
@@ -182,6 +183,9 @@ def overdue(name, now):
     elif name == "sender_notices":
         senders.refuse(make_account().senders.get(), "No", by=None)
         SenderNotice.objects.update(due_at=since)
+    elif name == "notices":
+        kind = Notice.Kind.NOT_RENEWED
+        notices.tell_later(make_account(), kind, "today", at=since)
     elif name == "callbacks":
         message = make_message()
         Callback.objects.create(
@@ -247,6 +251,7 @@ class TestOutbox:
     def test_is_found_by_its_index(self, outbox):
         index = {
             "batches": "batches_due",
+            "notices": "notices_due",
             "sender_notices": "sender_notices_due",
             "queued": "messages_due",
             "scheduled": "messages_scheduled",

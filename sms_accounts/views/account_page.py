@@ -75,9 +75,14 @@ def show(
         return render(request, template, {"account": account, **context})
 
 
-def header(account: Account, *, current: str) -> dict[str, object]:
-    """Return what the header of an account shows; `current` is the URL name of the tab."""
-    held = Wallet.objects.filter(quota_of__account=account).aggregate(held=Sum("credits"))["held"]
+def header(account: Account, *, current: str, held: Decimal | None = None) -> dict[str, object]:
+    """Return what the header of an account shows; `current` is the URL name of the tab.
+
+    `held` is what the quotas hold, where that is known already.
+    """
+    if held is None:
+        wallets = Wallet.objects.filter(quota_of__account=account)
+        held = wallets.aggregate(held=Sum("credits"))["held"]
     tabs = [
         ("account", _("Overview")),
         ("api-users", _("API users")),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sms_accounts import outcomes, spending
-from sms_accounts.models import Activity, AddressUse, Alert, ApiUser
+from sms_accounts.models import Activity, AddressUse, Alert, ApiUser, Incident
 from sms_accounts.views import activity_words
 from sms_accounts.views.account_page import (
     and_back,
@@ -22,7 +22,7 @@ from sms_accounts.views.account_page import (
     visible_account,
     visible_api_user,
 )
-from sms_accounts.views.api_user_words import settings_of
+from sms_accounts.views.api_user_words import Paused, paused_words, settings_of
 
 LOOKED_BACK = timedelta(days=30)
 MOST_REFUSED = 10
@@ -51,6 +51,7 @@ def api_user(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "may_change": may_change(request, account),
         "and_back": and_back(request),
         **_quota(found),
+        "paused": None if found.is_enabled else _paused(found),
         "stopped": None if found.is_enabled else _stopped(found),
         "last_use": last_use,
         "settings": settings_of(found, now=now),
@@ -76,6 +77,13 @@ def _quota(api_user: ApiUser) -> dict[str, object]:
         "given": given,
         "quota_outlook": outlook,
     }
+
+
+def _paused(api_user: ApiUser) -> Paused | None:
+    """Return which rule has stopped the user and why, where one has."""
+    pausing = Incident.objects.pausing().filter(api_user=api_user).select_related("api_user")
+    incident = pausing.order_by("-pk").first()
+    return paused_words(incident, api_user.account) if incident else None
 
 
 def _stopped(api_user: ApiUser) -> activity_words.Change | None:

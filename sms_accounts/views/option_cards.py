@@ -8,10 +8,11 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from sms_accounts import callback_figures, countries
+from sms_accounts import callback_figures, countries, pauses
 from sms_accounts.forms.options import policies
-from sms_accounts.models import Account, Sender
+from sms_accounts.models import Account, Rule, RuleAction, Sender
 from sms_accounts.templatetags.panel import number, shown_credits
+from sms_accounts.views.api_user_words import rule_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,11 @@ def groups(account: Account, *, is_signed: bool) -> list[Group]:
     """Return all options; `account` comes with its purse and default sender."""
     return [
         Group("general", _("General"), (_place(account),)),
-        Group("sending", _("Sending"), (_default_sender(account), _unknown_outcome(account))),
+        Group(
+            "sending",
+            _("Sending"),
+            (_default_sender(account), _unknown_outcome(account), _rules(account)),
+        ),
         Group("told", _("Callback"), (_callback(account, is_signed=is_signed),)),
         Group("alerts", _("Alerts"), (_alert(account), _reserve(account))),
         Group("kept", _("Privacy"), (_retention(account),)),
@@ -107,6 +112,17 @@ def _unknown_outcome(account: Account) -> Card:
         title=_("When the carrier does not answer"),
         text=policies()[account.unknown_outcome],
         ways=(_change(account, "account-unknown-outcome"),),
+    )
+
+
+def _rules(account: Account) -> Card:
+    chosen = pauses.choices_of(account)
+    actions = {rule: chosen[rule] or RuleAction.WARN for rule in Rule}
+    return Card(
+        id="rules",
+        title=_("When an API user does what it never did"),
+        text=" ".join(rule_lines(actions)),
+        ways=(_change(account, "account-rules", icon="toggle-on"),),
     )
 
 

@@ -22,6 +22,7 @@ OF_ONE_USER = [
     "api-user-callback",
     "api-user-callback-secret",
     "api-user-protection",
+    "api-user-rules",
     "api-user-enabled",
     "api-user-delete",
 ]
@@ -36,6 +37,7 @@ OF_THE_ACCOUNT = [
     "account-callback-secret",
     "account-limit",
     "account-reserve",
+    "account-rules",
     "credits-transfer",
 ]
 SENSITIVE_OF_THE_ACCOUNT = [
