@@ -26,6 +26,7 @@ SECRET_KEY = ENVIRONMENT.PANEL_SECRET_KEY or claims.kept_secret(DATA_DIR / "secr
 ENCRYPTION_KEYS = ENVIRONMENT.PANEL_ENCRYPTION_KEYS or [
     claims.kept_secret(DATA_DIR / "encryption_key")
 ]
+EXPORTS_DIR = Path(ENVIRONMENT.PANEL_EXPORTS_DIR or DATA_DIR / "exports")
 DEBUG = False
 PANEL_URL = ENVIRONMENT.PANEL_URL
 OVER_TLS = PANEL_URL.startswith("https:")
@@ -187,6 +188,8 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": f"sms_accounts.tasks.{name}", **_RING}
     for name in (
         "send_batches",
+        "write_exports",
+        "cancel_many",
         "deliver_due",
         "record_dlrs",
         "call_due",

@@ -19,6 +19,8 @@ from sms_accounts import (
     delivery,
     followups,
     idempotency,
+    mass_cancellations,
+    message_exports,
     notices,
     pauses,
     renewals,
@@ -43,6 +45,17 @@ def send_batches() -> None:
     if batch_sending.send_due():
         ring(deliver_due)
         ring(alert_due)
+
+
+@shared_task
+def write_exports() -> None:
+    message_exports.write_due()
+
+
+@shared_task
+def cancel_many() -> None:
+    if mass_cancellations.cancel_due():
+        ring(call_due)
 
 
 @shared_task
@@ -114,6 +127,7 @@ def end_overdue() -> None:
 def purge() -> None:
     idempotency.purge()
     batches.empty_old()
+    message_exports.remove_old()
 
 
 @shared_task

@@ -20,6 +20,7 @@ from sms_accounts.views import (
     connect,
     credits,
     mail,
+    message_work,
     messages,
     opt_outs,
     options,
@@ -77,6 +78,30 @@ account_pages: list[URLPattern | URLResolver] = [
     path("messages/", messages.messages, name="messages"),
     path("messages/csv/", messages.messages_csv, name="messages-csv"),
     path("messages/cancel/", messages.messages_cancel, name="messages-cancel"),
+    path(
+        "messages/cancel-found/", message_work.messages_cancel_found, name="messages-cancel-found"
+    ),
+    path(
+        "messages/cancel-found/<int:pk>/",
+        message_work.mass_cancellation,
+        name="mass-cancellation",
+    ),
+    path(
+        "messages/cancel-found/<int:pk>/stop/",
+        message_work.mass_cancellation_stop,
+        name="mass-cancellation-stop",
+    ),
+    path("messages/files/", message_work.message_exports_page, name="message-exports"),
+    path(
+        "messages/files/<int:pk>/csv/",
+        message_work.message_export_file,
+        name="message-export-file",
+    ),
+    path(
+        "messages/files/<int:pk>/stop/",
+        message_work.message_export_stop,
+        name="message-export-stop",
+    ),
     path("messages/<int:pk>/", messages.message, name="message"),
     path("credits/", credits.statement, name="credits"),
     path("credits/csv/", credits.statement_csv, name="credits-csv"),

@@ -13,14 +13,16 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sms_accounts import books, ledger, notices, self_check, senders
+from sms_accounts import books, ledger, message_exports, notices, self_check, senders
 from sms_accounts.models import (
     Batch,
     Callback,
     DlrPost,
     Heartbeat,
     LedgerEntry,
+    MassCancellation,
     Message,
+    MessageExport,
     Notice,
     Notification,
     SenderNotice,
@@ -77,7 +79,7 @@ def test_of_an_installation_at_work_is_well(alive):
     checks = self_check.run()
 
     assert [check for check in checks if check.level != Level.OK] == []
-    assert len({check.name for check in checks}) == len(checks) == 20
+    assert len({check.name for check in checks}) == len(checks) == 22
     assert all(check.figure and not check.advice for check in checks)
 
 
@@ -186,6 +188,13 @@ def overdue(name, now):
     elif name == "notices":
         kind = Notice.Kind.NOT_RENEWED
         notices.tell_later(make_account(), kind, "today", at=since)
+    elif name == "exports":
+        message_exports.ask(make_account(), "", by=make_user())
+        MessageExport.objects.update(due_at=since)
+    elif name == "mass_cancellations":
+        MassCancellation.objects.create(
+            account=make_account(), upto_message=1, asked=1, due_at=since, made_at=since
+        )
     elif name == "callbacks":
         message = make_message()
         Callback.objects.create(
@@ -251,6 +260,8 @@ class TestOutbox:
     def test_is_found_by_its_index(self, outbox):
         index = {
             "batches": "batches_due",
+            "exports": "message_exports_due",
+            "mass_cancellations": "mass_cancellations_due",
             "notices": "notices_due",
             "sender_notices": "sender_notices_due",
             "queued": "messages_due",

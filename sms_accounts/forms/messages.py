@@ -130,3 +130,13 @@ class CancelMessagesForm(forms.Form):
             chosen, initial=chosen, widget=forms.MultipleHiddenInput
         )
         self.helper = laid_out("confirmed", "message", confirm=_("Yes, cancel"), is_dangerous=True)
+
+
+class CancelFoundForm(forms.Form):
+    """Confirms that all scheduled messages found, up to the newest of then, are to be cancelled."""
+
+    upto = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**63 - 1)
+
+    def __init__(self, data: QueryDict | None, *, upto: int = 0) -> None:
+        super().__init__(data, initial={"upto": upto})
+        self.helper = laid_out("upto", confirm=_("Yes, cancel all"), is_dangerous=True)

@@ -25,6 +25,7 @@ from sms_accounts.models.figures import (
 from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.http_carrier import HttpCarrier
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
+from sms_accounts.models.message_work import MassCancellation, MessageExport
 from sms_accounts.models.notice import Notice
 from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
@@ -65,9 +66,11 @@ __all__ = [
     "Incident",
     "LedgerEntry",
     "Level",
+    "MassCancellation",
     "Membership",
     "Message",
     "MessageEvent",
+    "MessageExport",
     "Notice",
     "Notification",
     "OptOut",

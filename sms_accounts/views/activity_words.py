@@ -19,6 +19,8 @@ _LONGEST_SHOWN = 200
 ACTIONS: Mapping[str, StrOrPromise] = {
     "API user added": gettext_lazy("API user added"),
     "API user deleted": gettext_lazy("API user deleted"),
+    "CSV file asked for": gettext_lazy("CSV file asked for"),
+    "CSV file stopped": gettext_lazy("CSV file stopped"),
     "account changed": gettext_lazy("Account changed"),
     "account opened": gettext_lazy("Account opened"),
     "alert sent again": gettext_lazy("Alert sent again"),
@@ -29,6 +31,8 @@ ACTIONS: Mapping[str, StrOrPromise] = {
     "callback secrets ended": gettext_lazy("Callback secrets ended"),
     "callback sent again": gettext_lazy("Callback sent again"),
     "callback switched on": gettext_lazy("Callback switched on"),
+    "cancellation asked for": gettext_lazy("Cancelling of all found asked for"),
+    "cancellation stopped": gettext_lazy("Cancelling stopped"),
     "credits granted": gettext_lazy("Credits granted"),
     "credits received": gettext_lazy("Credits received"),
     "credits taken back": gettext_lazy("Credits taken back"),
@@ -44,6 +48,7 @@ ACTIONS: Mapping[str, StrOrPromise] = {
     "member removed": gettext_lazy("Member removed"),
     "message cancelled": gettext_lazy("Message cancelled"),
     "message released": gettext_lazy("Message released"),
+    "messages cancelled": gettext_lazy("Messages cancelled"),
     "messages sent": gettext_lazy("Messages sent"),
     "opt-outs added": gettext_lazy("Opt-outs added"),
     "opt-outs removed": gettext_lazy("Opt-outs removed"),
@@ -113,6 +118,7 @@ _NAMES: Mapping[str, StrOrPromise] = {
     "sender": gettext_lazy("sender"),
     "status": gettext_lazy("state"),
     "threshold": gettext_lazy("alert threshold"),
+    "too late": gettext_lazy("too late"),
     "url": gettext_lazy("URL"),
     "users": gettext_lazy("users"),
 }
