@@ -57,7 +57,6 @@ def api_user(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "settings": settings_of(found, now=now),
         "refused": _refused(found, since=now - LOOKED_BACK),
         "outcomes": outcomes.of_user(found, since=now - LOOKED_BACK),
-        "most_messages": outcomes.MOST_MESSAGES,
         "has_alerts": Alert.objects.filter(api_user=found).exists(),
         "changes": _changes(found),
     }
