@@ -16,11 +16,11 @@ from django.utils import timezone
 from sms_accounts import activity, message_searches, settling
 from sms_accounts.models import Account, MassCancellation, Message, User
 from sms_accounts.models import State as MessageState
-from sms_accounts.models.message_work import MassCancellationQuerySet, MessageWorkState
+from sms_accounts.models.message_work import MessageWork, MessageWorkQuerySet
 
 log = structlog.get_logger(__name__)
 
-State = MessageWorkState
+State = MassCancellation.State
 
 # Messages of one transaction; others who send from the account come in between.
 PORTION = 200
@@ -101,7 +101,7 @@ def cancel_due(*, within: timedelta = A_RUN) -> int:
     return portions
 
 
-def _cancel_one_portion(among: MassCancellationQuerySet) -> bool:
+def _cancel_one_portion(among: MessageWorkQuerySet) -> bool:
     """Cancel a portion of one that is due; return whether there was one."""
     due = among.due(timezone.now())
     # Mostly there is none: then nobody needs to wait for whoever writes to SQLite.
@@ -156,7 +156,7 @@ def _cancel_portion(job: MassCancellation) -> None:
         _end(job, State.DONE)
 
 
-def _end(job: MassCancellation, state: MessageWorkState) -> None:
+def _end(job: MassCancellation, state: MessageWork.State) -> None:
     MassCancellation.objects.filter(pk=job.pk).update(
         # What was searched for may be a number.
         state=state,

@@ -148,6 +148,7 @@ def _claim() -> MessageExport | None:
     now = timezone.now()
     due = MessageExport.objects.due(now).select_related("account")
     claimed = MessageExport.objects.filter(state=State.WORKING, due_at__gt=now)
+    export: MessageExport
     for export in due[:MOST_AT_ONCE]:
         if claimed.count() >= MOST_AT_ONCE:
             return None

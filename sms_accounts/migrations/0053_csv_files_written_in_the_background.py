@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                     "account",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="message_exports",
+                        related_name="+",
                         to="sms_accounts.account",
                     ),
                 ),

@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                     "account",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="mass_cancellations",
+                        related_name="+",
                         to="sms_accounts.account",
                     ),
                 ),

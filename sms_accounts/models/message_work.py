@@ -1,7 +1,7 @@
 """Work on many messages that a search found, done in portions while people look on."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -16,49 +16,61 @@ if TYPE_CHECKING:
     from sms_accounts.models.user import User
 
 
-class MessageWorkState(models.TextChoices):
-    WORKING = "working", _("At work")
-    DONE = "done", _("Done")
-    STOPPED = "stopped", _("Stopped")
-    FAILED = "failed", _("Failed")
-
-
-class MessageExportQuerySet(models.QuerySet["MessageExport"]):
+class MessageWorkQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         return self.filter(account__memberships__user_id=user.pk)
 
     def due(self, now: datetime) -> Self:
-        return self.filter(state=MessageExport.State.WORKING, due_at__lte=now).order_by(
+        return self.filter(state=MessageWork.State.WORKING, due_at__lte=now).order_by(
             "due_at", "id"
         )
 
 
-class MessageExport(models.Model):
-    """A CSV file of messages, and how far it is written: the row is the job."""
+class MessageWork(models.Model):
+    """Who has asked for what, and how far it is: the row is the job. It has no table of its own."""
 
-    State = MessageWorkState
+    class State(models.TextChoices):
+        WORKING = "working", _("At work")
+        DONE = "done", _("Done")
+        STOPPED = "stopped", _("Stopped")
+        FAILED = "failed", _("Failed")
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="message_exports")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    # What was searched for, as a link repeats it.
+    # What was searched for, as a link repeats it; empty again once nobody needs it.
     query = models.CharField(_("search"), max_length=1000, blank=True)
+    state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WORKING)
+    due_at = models.DateTimeField(_("due"))
+    faults = models.PositiveSmallIntegerField(_("faults"), default=0)
+    made_at = models.DateTimeField(_("asked for"))
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    objects = MessageWorkQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.state != self.State.WORKING
+
+
+class MessageExport(MessageWork):
+    """A CSV file of messages."""
+
     # Nobody guesses it, though nobody is given the file by its name.
     file_name = models.CharField(_("file"), max_length=60, unique=True)
-    state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WORKING)
     # Known once a worker has begun.
     total = models.PositiveBigIntegerField(_("messages found"), null=True)
     rows = models.PositiveBigIntegerField(_("messages written"), default=0)
     # So much of the file is written for good; what is behind that nobody has recorded.
     size = models.PositiveBigIntegerField(_("bytes"), default=0)
     last_message = models.BigIntegerField(null=True)
-    due_at = models.DateTimeField(_("due"))
-    faults = models.PositiveSmallIntegerField(_("faults"), default=0)
-    made_at = models.DateTimeField(_("asked for"))
-    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     # Since then there is no file any more.
     removed_at = models.DateTimeField(_("file removed"), null=True, blank=True)
-
-    objects = MessageExportQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("CSV file of messages")
@@ -77,32 +89,10 @@ class MessageExport(models.Model):
             ),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.pk}"
 
-    @property
-    def is_over(self) -> bool:
-        return self.state != self.State.WORKING
+class MassCancellation(MessageWork):
+    """That all scheduled messages which a search found are cancelled."""
 
-
-class MassCancellationQuerySet(models.QuerySet["MassCancellation"]):
-    def visible_to(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(account__memberships__user_id=user.pk)
-
-    def due(self, now: datetime) -> Self:
-        return self.filter(state=MassCancellation.State.WORKING, due_at__lte=now).order_by(
-            "due_at", "id"
-        )
-
-
-class MassCancellation(models.Model):
-    """That all scheduled messages which a search found are cancelled, and how far that is."""
-
-    State = MessageWorkState
-
-    account = models.ForeignKey(Account, models.CASCADE, related_name="mass_cancellations")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    query = models.CharField(_("search"), max_length=1000, blank=True)
     # The newest message that there was when it was told how many there are.
     upto_message = models.BigIntegerField()
     last_message = models.BigIntegerField(default=0)
@@ -110,13 +100,6 @@ class MassCancellation(models.Model):
     cancelled = models.PositiveBigIntegerField(_("cancelled"), default=0)
     too_late = models.PositiveBigIntegerField(_("too late"), default=0)
     credits = CreditsField(_("credits given back"), default=0)
-    state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WORKING)
-    due_at = models.DateTimeField(_("due"))
-    faults = models.PositiveSmallIntegerField(_("faults"), default=0)
-    made_at = models.DateTimeField(_("asked for"))
-    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-
-    objects = MassCancellationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("cancellation of many messages")
@@ -128,10 +111,3 @@ class MassCancellation(models.Model):
                 name="mass_cancellations_due",
             )
         ]
-
-    def __str__(self) -> str:
-        return f"{self.pk}"
-
-    @property
-    def is_over(self) -> bool:
-        return self.state != self.State.WORKING

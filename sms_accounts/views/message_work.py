@@ -95,7 +95,8 @@ def _with_progress(
 
 def _export(request: HttpRequest, name: str, pk: int) -> MessageExport:
     exports = MessageExport.objects.visible_to(request.user).select_related("account")
-    return get_object_or_404(exports, account__name=name, pk=pk)
+    export: MessageExport = get_object_or_404(exports, account__name=name, pk=pk)
+    return export
 
 
 @require_safe
@@ -160,7 +161,8 @@ def messages_cancel_found(request: HttpRequest, name: str) -> HttpResponse:
 
 def _cancellation(request: HttpRequest, account: Account, pk: int) -> MassCancellation:
     rows = MassCancellation.objects.visible_to(request.user).select_related("account")
-    return get_object_or_404(rows, account=account, pk=pk)
+    work: MassCancellation = get_object_or_404(rows, account=account, pk=pk)
+    return work
 
 
 @require_safe
