@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sms_accounts", "0042_heartbeats_of_binds"),
+        ("sms_accounts", "0055_callbacks_retrying"),
     ]
 
     operations = [
