@@ -1,5 +1,6 @@
 """CSV files that are written in the background: whole, once, whoever is killed; seen by few."""
 
+import fcntl
 import os
 from contextlib import suppress
 from datetime import timedelta
@@ -210,6 +211,18 @@ class TestKilled:
         begin(monkeypatch)
 
         assert write_all() > 0
+
+        assert written(export) == streamed(account, alice)
+
+    def test_a_file_that_another_worker_is_still_at_is_left_alone(
+        self, account, alice, export, folder
+    ):
+        folder.mkdir()
+        with (folder / export.file_name).open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            assert write_all() == 0
+        with time_machine.travel(timezone.now() + LEASE, tick=False):
+            assert write_all() == 5
 
         assert written(export) == streamed(account, alice)
 
