@@ -109,7 +109,7 @@ class History:
     def stumble(self) -> None:
         """Be killed in the middle of counting, and go on as if nothing had been."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(counting, "_store_habits", lambda *_given: 1 / 0)
+            patch.setattr(counting, "_store_habits", lambda *_given, **_named: 1 / 0)
             with suppress(ZeroDivisionError):
                 counting.count()
 

@@ -1,6 +1,7 @@
 """The pages of work on many messages: CSV files in the background, and cancelling all found."""
 
 import re
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -92,7 +93,8 @@ class TestFiles:
         member = make_member(account, Membership.Role.VIEWER)
         viewer = signed_in(member)
 
-        assert viewer.get(url).status_code == 200
+        with closing(viewer.get(url)) as file:
+            assert file.status_code == 200
         assert bobs_browser.get(url).status_code == 404
         assert client.get(url).url.startswith("/auth/login/")
         other = reverse("message-export-file", args=["sms-bb12345-1", export.pk])
