@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sms_accounts", "0055_callbacks_retrying"),
+        ("sms_accounts", "0044_query_of_dlr_posts"),
     ]
 
     operations = [
