@@ -188,6 +188,7 @@ CELERY_BEAT_SCHEDULE = {
         "send_batches",
         "deliver_due",
         "record_dlrs",
+        "read_received",
         "call_due",
         "alert_due",
         "alert_sms_due",

@@ -94,8 +94,10 @@ def _example(account: Account, now: datetime) -> callback_requests.Change:
             "credits": "0.00",
             "acceptedAt": now.isoformat(timespec="milliseconds"),
             "submittedAt": now.isoformat(timespec="milliseconds"),
+            "states": [
+                {"state": "delivered", "ptt": 4, "at": now.isoformat(timespec="milliseconds")}
+            ],
         },
-        history=[{"state": "delivered", "ptt": 4, "at": now.isoformat(timespec="milliseconds")}],
     )
 
 

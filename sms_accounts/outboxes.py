@@ -9,7 +9,16 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from sms_accounts.models import Batch, Callback, DlrPost, Message, Notification, SenderNotice, State
+from sms_accounts.models import (
+    Batch,
+    Callback,
+    DlrPost,
+    Message,
+    Notification,
+    ReceivedPost,
+    SenderNotice,
+    State,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +88,15 @@ OUTBOXES = (
         name="dlrs",
         label=gettext_lazy("DLRs to read"),
         rows=lambda now: DlrPost.objects.filter(read_at=None).order_by("id"),
+        since="received_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
+        name="replies",
+        label=gettext_lazy("Replies to read"),
+        rows=lambda now: ReceivedPost.objects.filter(read_at=None).order_by("id"),
         since="received_at",
         warn_after=timedelta(minutes=1),
         fail_after=timedelta(minutes=10),

@@ -19,6 +19,7 @@ from sms_accounts import (
     delivery,
     followups,
     idempotency,
+    receiving,
     renewals,
     reports,
     retention,
@@ -47,6 +48,14 @@ def send_batches() -> None:
 def record_dlrs() -> None:
     if reports.record_dlrs():
         ring(call_due)
+
+
+@shared_task
+def read_received() -> None:
+    if receiving.read_received():
+        ring(call_due)
+        # Of STOP follows an answer.
+        ring(deliver_due)
 
 
 @shared_task
@@ -162,3 +171,4 @@ class Bell:
 
 delivery_bell = Bell(deliver_due)
 dlr_bell = Bell(record_dlrs)
+reply_bell = Bell(read_received)

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from sms_accounts.endpoints import dlr, health, http2sms
+from sms_accounts.endpoints import received as received_endpoint
 from sms_accounts.endpoints.rest import ptts
 from sms_accounts.http2sms import PATH, SHORT_PATH
 from sms_accounts.views import (
@@ -124,6 +125,7 @@ urlpatterns = [
     path("dlr/<slug:carrier_name>/<slug:secret>/", dlr.secret_dlr, name="secret-dlr"),
     # As some forms of providers keep it.
     path("dlr/<slug:carrier_name>/<slug:secret>", dlr.secret_dlr),
+    path("received/<slug:carrier_name>/", received_endpoint.received, name="received-endpoint"),
     path("healthz/", health.healthz, name="healthz"),
     path("", accounts.accounts, name="accounts"),
     path("sms/<slug:name>/", include(account_pages)),

@@ -27,6 +27,7 @@ from sms_accounts.models.http_carrier import HttpCarrier
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
 from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
+from sms_accounts.models.received import Received, ReceivedPart, ReceivedPost, ReplySettings
 from sms_accounts.models.routing import Rate, Sender, SenderNotice
 from sms_accounts.models.sending import IdempotencyKey, Pace
 from sms_accounts.models.spending import DaySpent
@@ -70,7 +71,11 @@ __all__ = [
     "Pace",
     "QuotaRenewal",
     "Rate",
+    "Received",
+    "ReceivedPart",
+    "ReceivedPost",
     "ReceiverFile",
+    "ReplySettings",
     "Sender",
     "SenderNotice",
     "SmppCarrier",

@@ -65,6 +65,7 @@ class Submission(models.Model):
         PANEL = "panel", _("Panel")
         REST = "rest", _("JSON API")
         ALERT = "alert", _("Alert")
+        ANSWER = "answer", _("Answer to STOP")
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="submissions")
     api_user = models.ForeignKey(ApiUser, models.PROTECT, null=True, related_name="submissions")

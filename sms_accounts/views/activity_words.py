@@ -19,11 +19,13 @@ _LONGEST_SHOWN = 200
 ACTIONS: Mapping[str, StrOrPromise] = {
     "API user added": gettext_lazy("API user added"),
     "API user deleted": gettext_lazy("API user deleted"),
+    "URL for replies changed": gettext_lazy("URL for replies changed"),
     "account changed": gettext_lazy("Account changed"),
     "account opened": gettext_lazy("Account opened"),
     "alert sent again": gettext_lazy("Alert sent again"),
     "alert tested": gettext_lazy("Alert tested"),
     "alert texts changed": gettext_lazy("Alert texts changed"),
+    "answers to STOP changed": gettext_lazy("Answers to STOP changed"),
     "callback changed": gettext_lazy("Callback changed"),
     "callback secret made": gettext_lazy("Callback secret made"),
     "callback secrets ended": gettext_lazy("Callback secrets ended"),

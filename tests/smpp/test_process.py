@@ -42,6 +42,7 @@ def running(name="acme"):
     process = Process(
         name,
         on_stored=lambda: rung.append("stored"),
+        on_reply=lambda: rung.append("replied"),
         on_delivered=lambda: rung.append("delivered"),
     )
 
