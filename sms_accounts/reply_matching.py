@@ -16,7 +16,7 @@ _NEVER_OUT = (State.SCHEDULED, State.QUEUED, State.CANCELLED, State.REJECTED)
 _NEVER_MEANT = (Submission.Channel.ANSWER, Submission.Channel.ALERT)
 
 # A number without its country is a short one, and stands for itself.
-_LONGEST_SHORT = 6
+LONGEST_SHORT = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Owner:
 def normal(given: str) -> str:
     """Return a number as senders and receivers are stored, or a name as it is."""
     plain = given.strip().removeprefix("+")
-    if not plain.isdecimal() or len(plain) <= _LONGEST_SHORT:
+    if not plain.isdecimal() or len(plain) <= LONGEST_SHORT:
         return plain
     digits = plain.removeprefix("00")
     try:
@@ -43,7 +43,7 @@ def normal(given: str) -> str:
 def is_subscriber(number: str) -> bool:
     """Tell whether a number is somebody's, and neither a short one nor a name."""
     try:
-        return len(number) > _LONGEST_SHORT and msisdn.parse(f"+{number}") == number
+        return len(number) > LONGEST_SHORT and msisdn.parse(f"+{number}") == number
     except msisdn.NotANumber:
         return False
 

@@ -83,6 +83,7 @@ def header(account: Account, *, current: str) -> dict[str, object]:
         ("api-users", _("API users")),
         ("send", _("Send")),
         ("messages", _("Messages")),
+        ("received", _("Received")),
         ("senders", _("Senders")),
         ("credits", _("Credits")),
         ("alert-log", _("Alerts")),

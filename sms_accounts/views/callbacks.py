@@ -108,7 +108,7 @@ def _listed(account: Account, chosen: Mapping[str, object]) -> QuerySet[Callback
         listed = listed.filter(changed_at__gte=since)
     if isinstance(until := chosen.get("until"), datetime):
         listed = listed.filter(changed_at__lte=until)
-    return listed.select_related("api_user", "message")
+    return listed.select_related("api_user")
 
 
 def _rows(shown: Sequence[Callback]) -> list[Row]:
@@ -149,17 +149,15 @@ def callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     """Show one event with all its calls."""
     account = visible_account(request, name)
     event = get_object_or_404(
-        Callback.objects.filter(account=account).select_related("api_user", "message"), pk=pk
+        Callback.objects.filter(account=account).select_related("api_user", "message", "received"),
+        pk=pk,
     )
-    dlr_id = codes.dlr_id(event.state, event.ptt)
     context = {
         **header(account, current="callbacks"),
+        **_told_of(event),
         "callback": event,
         "url": callback_figures.shown_url(event.url),
         "attempts": CallbackAttempt.objects.filter(callback=event).order_by("pk"),
-        "code": code_pages.told(event.ptt),
-        "dlr_id": dlr_id,
-        "dlr_text": _(codes.DLR_TEXTS[dlr_id]),
         "back": reverse("callbacks", args=[account.name]),
         "is_off": CallbackEndpoint.objects.filter(
             account=account, url=event.url, off_at__isnull=False
@@ -167,6 +165,18 @@ def callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "may_change": may_change(request, account),
     }
     return show(request, "sms/callbacks/callback.html", account, context)
+
+
+def _told_of(event: Callback) -> dict[str, object]:
+    """Return what a change of a message's state means; of a reply there is no more to say."""
+    if event.message_id is None:
+        return {}
+    dlr_id = codes.dlr_id(event.state, event.ptt)
+    return {
+        "code": code_pages.told(event.ptt),
+        "dlr_id": dlr_id,
+        "dlr_text": _(codes.DLR_TEXTS[dlr_id]),
+    }
 
 
 @require_POST

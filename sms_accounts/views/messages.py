@@ -26,6 +26,7 @@ from sms_accounts.models import (
     LedgerEntry,
     Message,
     MessageEvent,
+    Received,
     State,
 )
 from sms_accounts.templatetags.panel import shown_credits
@@ -151,6 +152,7 @@ def message(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "attempts": Attempt.objects.filter(message=found).order_by("pk"),
         "reports": reports.order_by("pk"),
         "callbacks": Callback.objects.filter(message=found).order_by("pk"),
+        "replies": Received.objects.filter(message=found).order_by("pk"),
         "others": Message.objects.filter(submission=submission).exclude(pk=pk).count(),
         "may_cancel": found.state == State.SCHEDULED and may_change(request, account),
     }
