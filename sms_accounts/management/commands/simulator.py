@@ -41,7 +41,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reply-url",
             type=_url,
-            default="",
             help="address of the panel to which phones' replies go; without it none answers",
         )
         parser.add_argument(
@@ -58,7 +57,7 @@ class Command(BaseCommand):
         port: int,
         state: Path,
         dlr_url: str,
-        reply_url: str,
+        reply_url: str | None,
         pace: float,
         **_: Any,
     ) -> None:
@@ -73,7 +72,7 @@ class Command(BaseCommand):
                 port=port,
                 state=state,
                 dlr_url=dlr_url,
-                reply_url=reply_url,
+                reply_url=reply_url or "",
                 secret=settings.SIMULATOR_SECRET,
                 pace=pace,
             )
