@@ -8,7 +8,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -53,14 +53,6 @@ class _Came:
 
     link: Link
     pdu: Pdu
-
-    @property
-    def is_reply(self) -> bool:
-        try:
-            return not receipts.is_receipt(receipts.message_in(self.pdu))
-        except MalformedPdu:
-            # Kept among the receipts, with what is wrong with it.
-            return False
 
 
 @dataclass(frozen=True)
@@ -129,15 +121,9 @@ class Desk:
         return None not in waiting
 
     def _store(self, came: Sequence[_Came]) -> None:
-        told: list[bytes] = []
-        replied: list[bytes] = []
-        for each in came:
-            (replied if each.is_reply else told).append(each.pdu.encode())
-        status = statuses.OK
+        told, replied, status = 0, 0, statuses.OK
         try:
-            with transaction.atomic():
-                reports.store_posts(self._carrier.name, told, CONTENT_TYPE)
-                received_posts.store(self._carrier.name, replied, CONTENT_TYPE)
+            told, replied = keep(self._carrier.name, [each.pdu for each in came])
         except Exception:
             # Logged; whatever the reason, the carrier has them still.
             log.exception("receipts_not_stored", count=len(came))
@@ -145,9 +131,9 @@ class Desk:
             connection.close()
         for each in came:
             each.link.answer(each.pdu, status=status)
-        if status == statuses.OK and told:
+        if told:
             self._on_stored()
-        if status == statuses.OK and replied:
+        if replied:
             self._on_reply()
 
     def _record(self, late: _Late) -> None:
@@ -158,6 +144,29 @@ class Desk:
             # Logged; its report will tell, or its account's policy decides.
             log.exception("late_answer_not_recorded")
             connection.close()
+
+
+@transaction.atomic
+def keep(carrier_name: str, came: Iterable[Pdu]) -> tuple[int, int]:
+    """Store receipts and messages from phones as they came, all of them or none.
+
+    Return how many there were of either.
+    """
+    told: list[bytes] = []
+    replied: list[bytes] = []
+    for pdu in came:
+        (replied if _is_reply(pdu) else told).append(pdu.encode())
+    reports.store_posts(carrier_name, told, CONTENT_TYPE)
+    received_posts.store(carrier_name, replied, CONTENT_TYPE)
+    return len(told), len(replied)
+
+
+def _is_reply(pdu: Pdu) -> bool:
+    try:
+        return not receipts.is_receipt(receipts.message_in(pdu))
+    except MalformedPdu:
+        # Kept among the receipts, with what is wrong with it.
+        return False
 
 
 def _tell(name: str, *, is_bound: bool, told: str) -> None:

@@ -38,9 +38,11 @@ STATS = {
 REPLIES = {
     "901": "OK, thank you!",
     "902": "STOP",
-    "903": "Start!",
+    "903": "Stop!",
     "904": "Merci beaucoup ! Ça me va très bien 👍 " + "à demain, à la même heure. " * 6 + "Ciao",
 }
+# Asked whether it wants messages again, this one does; it does not answer that it gets them.
+_CHANGES_ITS_MIND = "903"
 _TROUBLE = {"001", "002"}
 _STAYS_ACCEPTED = "003"
 _DELIVERED = "004"
@@ -93,7 +95,7 @@ class _Timing:
     final_after: timedelta
 
 
-def plan(*, msisdn: str, reference: str, part: int, parts: int) -> Plan:
+def plan(*, msisdn: str, reference: str, part: int, parts: int, text: str = "") -> Plan:
     """Return what becomes of a part, always the same for the same arguments."""
     behaviour, ptt = _read(msisdn)
     if behaviour is Behaviour.LAST_PART and part < parts:
@@ -105,9 +107,17 @@ def plan(*, msisdn: str, reference: str, part: int, parts: int) -> Plan:
         ptt=ptt,
         answer_after=timedelta(milliseconds=5 + 45 * share),
         reports=_reports(behaviour, ptt, timing),
-        reply=REPLIES.get(ptt, "") if part == parts and behaviour is not Behaviour.REFUSED else "",
+        reply=_reply(ptt, text) if part == parts and behaviour is not Behaviour.REFUSED else "",
         reply_after=timing.final_after + _LITTLE,
     )
+
+
+def _reply(ptt: str, text: str) -> str:
+    if ptt == _CHANGES_ITS_MIND and "START" in text:
+        return "Start!"
+    if ptt == _CHANGES_ITS_MIND and "STOP" in text:
+        return ""
+    return REPLIES.get(ptt, "")
 
 
 def _read(msisdn: str) -> tuple[Behaviour, str]:

@@ -114,7 +114,11 @@ class SimulatedSmsc:
     def take(self, wire: Mapping[str, Any]) -> tuple[Taking, Plan]:
         """Take one submit and see that its DLRs go out in time."""
         plan = simulated_numbers.plan(
-            msisdn=wire["to"], reference=wire["ref"], part=wire["part"], parts=wire["parts"]
+            msisdn=wire["to"],
+            reference=wire["ref"],
+            part=wire["part"],
+            parts=wire["parts"],
+            text=wire["text"],
         )
         if not self._takes_replies:
             plan = replace(plan, reply="")

@@ -120,6 +120,8 @@ def _callback(account: Account, *, is_signed: bool) -> Card:
             "method": account.get_callback_method_display(),
         }
     if replies_url := callback_settings.replies_url(account):
+        if not account.callback_url:
+            text = _("No URL hears of changes.")
         of_replies = _("%(url)s hears of replies.") % {
             "url": callback_figures.shown_url(replies_url)
         }
