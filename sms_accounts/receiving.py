@@ -41,20 +41,20 @@ def read_received() -> int:
     return done
 
 
-@transaction.atomic
 def _read_next() -> bool:
     """Read one post, with everything that follows of it; return whether there was one."""
-    post = (
-        ReceivedPost.objects.filter(read_at=None)
-        .select_for_update(skip_locked=True)
-        .order_by("id")
-        .first()
-    )
-    if post is None:
+    unread = ReceivedPost.objects.filter(read_at=None).order_by("id")
+    # Mostly there is none: then nobody needs to wait for whoever writes to SQLite.
+    if not unread.exists():
         return False
-    post.problem = _taken(post)
-    post.read_at = timezone.now()
-    post.save(update_fields=["problem", "read_at"])
+    with transaction.atomic():
+        # Nobody passes by one that another worker reads: of STOP and START the last one counts.
+        post = unread.select_for_update().first()
+        if post is None:
+            return False
+        post.problem = _taken(post)
+        post.read_at = timezone.now()
+        post.save(update_fields=["problem", "read_at"])
     return True
 
 
@@ -139,24 +139,28 @@ def _digest(*values: object) -> str:
 def _known(carrier: str, key: str, reply: carriers.Reply, *, at: datetime) -> Received | None:
     """Return the stored message that this is a repetition or a part of, locked.
 
-    One that is too old for that, or has another text in the place of this part, loses its key.
+    One that is too old for that, or has another text in the place of this one, loses its key.
     """
     rows = Received.objects.select_for_update(of=("self",), no_key=True)
     known = rows.filter(carrier=carrier, key=key).select_related("api_user").first()
-    if known is None or (reply.part is None and reply.carrier_id):
-        return known
-    within = JOINED_WITHIN if reply.part else REPEATED_WITHIN
-    if at - known.received_at <= within and not _differs(known, reply):
+    if known is None:
+        return None
+    if not _is_too_old(known, reply, at) and not _differs(known, reply):
         return known
     known.key = ""
     known.save(update_fields=["key"])
     return None
 
 
+def _is_too_old(known: Received, reply: carriers.Reply, at: datetime) -> bool:
+    if reply.part is not None:
+        return at - known.received_at > JOINED_WITHIN
+    return not reply.carrier_id and at - known.received_at > REPEATED_WITHIN
+
+
 def _differs(known: Received, reply: carriers.Reply) -> bool:
-    if reply.part is None:
-        return False
-    part = known.came_parts.filter(number=reply.part.number).first()
+    """Tell whether another text has come under the same reference, or the same id, before."""
+    part = known.came_parts.filter(number=reply.part.number if reply.part else 1).first()
     return part is not None and bytes(part.octets) != reply.octets
 
 
@@ -174,17 +178,23 @@ def _join(received: Received) -> None:
     received.save(update_fields=["text", "missing"])
 
 
-@transaction.atomic
 def _settle_next_incomplete() -> bool:
     """Settle one text whose rest is not expected any more; return whether there was one."""
-    received = (
-        Received.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        .filter(settled_at=None, problem="", received_at__lte=timezone.now() - INCOMPLETE_AFTER)
-        .order_by("received_at", "id")
-        .first()
-    )
-    if received is None:
+    overdue = Received.objects.filter(
+        settled_at=None, problem="", received_at__lte=timezone.now() - INCOMPLETE_AFTER
+    ).order_by("received_at", "id")
+    if not overdue.exists():
         return False
+    with transaction.atomic():
+        rows = overdue.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        received = rows.first()
+        if received is None:
+            return False
+        _settle_or_park(received)
+    return True
+
+
+def _settle_or_park(received: Received) -> None:
     try:
         with transaction.atomic():
             replies.settle(received)
@@ -195,4 +205,3 @@ def _settle_next_incomplete() -> bool:
         log.exception("reply_not_settled", reply=received.pk)
         problem = f"Could not be settled: {type(unforeseen).__name__}"
         Received.objects.filter(pk=received.pk).update(problem=problem)
-    return True

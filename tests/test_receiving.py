@@ -120,6 +120,15 @@ class TestOnce:
         ]
         assert ReceivedPost.objects.filter(received__carrier_id="a").count() == 2
 
+    def test_by_the_carriers_id_only_where_it_says_the_same(self):
+        for text in ("Yes", "No", "No"):
+            came(text, carrier_id="a")
+
+        assert list(Received.objects.order_by("pk").values_list("text", "repeats")) == [
+            ("Yes", 0),
+            ("No", 1),
+        ]
+
     def test_by_all_that_it_says_for_a_while_where_there_is_no_id(self, time_machine):
         came_by_smpp(from_phone(b"Yes"), from_phone(b"Yes"), from_phone(b"No"))
         assert list(Received.objects.order_by("pk").values_list("text", "repeats")) == [

@@ -7,6 +7,13 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+def forget_those_of_replies(apps, schema_editor):
+    apps.get_model("sms_accounts", "Callback").objects.filter(message=None).delete()
+    if schema_editor.connection.vendor == "postgresql":
+        # It alters no table of which rows are still to be checked at the commit.
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 class Migration(migrations.Migration):
     dependencies = [("sms_accounts", "0047_replies")]
 
@@ -72,4 +79,6 @@ class Migration(migrations.Migration):
                 name="callback_tells_of_a_message_or_of_a_reply",
             ),
         ),
+        # The first one on the way back: each callback has a message there.
+        migrations.RunPython(migrations.RunPython.noop, forget_those_of_replies),
     ]
