@@ -77,6 +77,11 @@ class TestStop:
         with pytest.raises(orders.OptedOut):
             submission.submit(make_order(ApiUser.objects.get(pk=user.pk)))
 
+    def test_is_answered_also_where_the_account_has_a_list_already(self, user):
+        opt_outs.add(user.account, {"32470123456": ""}, source=OptOut.Source.HAND, by=None)
+
+        assert came("STOP").answer is not None
+
     def test_that_comes_again_changes_nothing_and_is_not_answered(self, user):
         came("STOP", carrier_id="1")
         again = came("STOP", carrier_id="2")
