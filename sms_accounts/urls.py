@@ -130,6 +130,12 @@ urlpatterns = [
     # As some forms of providers keep it.
     path("dlr/<slug:carrier_name>/<slug:secret>", dlr.secret_dlr),
     path("received/<slug:carrier_name>/", received_endpoint.received, name="received-endpoint"),
+    path(
+        "received/<slug:carrier_name>/<slug:secret>/",
+        received_endpoint.received,
+        name="secret-received-endpoint",
+    ),
+    path("received/<slug:carrier_name>/<slug:secret>", received_endpoint.received),
     path("healthz/", health.healthz, name="healthz"),
     path("", accounts.accounts, name="accounts"),
     path("sms/<slug:name>/", include(account_pages)),

@@ -3,16 +3,17 @@
 import json
 from datetime import timedelta
 from itertools import permutations
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from sms_accounts import received_posts, receiving, replies, reply_matching
+from sms_accounts import carrier_accounts, received_posts, receiving, replies, reply_matching
 from sms_accounts.carriers.smpp import texts
 from sms_accounts.models import Message, Received, ReceivedPost, Submission
-from tests.factories import MSISDN, make_account, make_smpp_carrier
+from tests.factories import MSISDN, make_account, make_http_carrier, make_smpp_carrier
 from tests.plans import plan_of
 from tests.replied import NUMBER, came, came_by_smpp, make_number, make_sent, make_user, part
 from tests.smpp.test_phones import from_phone
@@ -93,6 +94,18 @@ class TestEndpoint:
         assert call(url="/received/acme/").status_code == 403
         assert call("PUT").status_code == 405
         assert not ReceivedPost.objects.exists()
+
+    @pytest.mark.parametrize("end", ["/", ""])
+    def test_lets_a_carrier_in_that_has_but_the_url_it_was_given(self, end):
+        row = make_http_carrier()
+        url = urlsplit(carrier_accounts.received_address_of(row)).path.rstrip("/") + end
+
+        assert call("GET", url=url, query=f"?from=33639980004&{FIELDS}").status_code == 200
+        receiving.read_received()
+
+        assert Received.objects.get().carrier == row.name
+        assert call(url="/received/gateway/", body="text=a").status_code == 403
+        assert call(url="/received/gateway/wrong/", body="text=a").status_code == 403
 
     def test_asks_to_come_again_while_the_database_is_away(self, monkeypatch, settings):
         def away(*_args: object, **_kwargs: object) -> None:

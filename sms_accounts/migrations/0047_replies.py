@@ -11,7 +11,7 @@ def foreign(to, *, on_delete=django.db.models.deletion.PROTECT, **more):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0055_callbacks_retrying")]
+    dependencies = [("sms_accounts", "0044_query_of_dlr_posts")]
 
     operations = [
         migrations.CreateModel(

@@ -54,6 +54,8 @@ OPEN = {
     "/dlr/x/x/",
     "/dlr/x/x",
     "/received/x/",
+    "/received/x/x/",
+    "/received/x/x",
     "/healthz/",
     "/auth/login/",
     "/auth/signup/",
