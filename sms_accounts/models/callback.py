@@ -154,8 +154,11 @@ class Callback(models.Model):
     received = models.ForeignKey(
         Received, models.CASCADE, null=True, related_name="callbacks", db_index=False
     )
-    account = models.ForeignKey(Account, models.CASCADE, related_name="callbacks")
-    api_user = models.ForeignKey(ApiUser, models.CASCADE, null=True, related_name="callbacks")
+    # Indexes of these two stand below, each with the key behind it.
+    account = models.ForeignKey(Account, models.CASCADE, related_name="callbacks", db_index=False)
+    api_user = models.ForeignKey(
+        ApiUser, models.CASCADE, null=True, related_name="callbacks", db_index=False
+    )
     url = models.CharField(_("URL"), max_length=2000)
     sequence = models.PositiveSmallIntegerField(_("sequence"))
     state = models.CharField(_("state"), max_length=13, choices=State.choices, blank=True)
