@@ -1,10 +1,10 @@
 """What became of the messages of one API user lately, as far as its latest orders tell."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from django.db.models import Count, Q, Sum
 
 from sms_accounts.models import FINAL, ApiUser, Message, State, Submission
 
@@ -37,23 +37,26 @@ class Outcomes:
 def of_user(api_user: ApiUser, *, since: datetime) -> Outcomes:
     """Count what a user sent since a moment, up to the latest orders and messages."""
     orders = Submission.objects.filter(api_user=api_user, created_at__gte=since).order_by("-pk")
-    looked_at = list(orders.values_list("pk", flat=True)[:MOST_ORDERS])
-    messages = Message.objects.filter(submission__in=looked_at)
-    ends = list(messages.values_list("state", "credits")[:MOST_MESSAGES])
-    counted = Counter(state for state, _credits in ends)
+    messages = Message.objects.filter(submission__in=orders.values("pk")[:MOST_ORDERS])
+    found = messages[:MOST_MESSAGES].aggregate(
+        delivered=_count(State.DELIVERED),
+        failed=_count(*_FAILED),
+        waiting=_count(*(set(State) - FINAL)),
+        cancelled=_count(State.CANCELLED),
+        credits=Sum("credits"),
+        all=Count("pk"),
+        # Of each order there is a message at least.
+        orders=Count("submission", distinct=True),
+    )
     return Outcomes(
-        delivered=counted[State.DELIVERED],
-        failed=_count(counted, *_FAILED),
-        waiting=_count(counted, *(set(State) - FINAL)),
-        cancelled=counted[State.CANCELLED],
-        credits=sum((credits for _state, credits in ends), Decimal(0)),
-        is_all=_is_all(looked_at, ends),
+        delivered=found["delivered"],
+        failed=found["failed"],
+        waiting=found["waiting"],
+        cancelled=found["cancelled"],
+        credits=found["credits"] or Decimal(0),
+        is_all=found["orders"] < MOST_ORDERS and found["all"] < MOST_MESSAGES,
     )
 
 
-def _count(counted: Counter[str], *states: State) -> int:
-    return sum(counted[state] for state in states)
-
-
-def _is_all(orders: Sequence[int], ends: Sequence[object]) -> bool:
-    return len(orders) < MOST_ORDERS and len(ends) < MOST_MESSAGES
+def _count(*states: State) -> Count:
+    return Count("pk", filter=Q(state__in=states))

@@ -60,7 +60,7 @@ def _quota(user: ApiUser) -> list[str]:
         return [_("None: it spends the account's credits, as far as they go.")]
     text = _("%(left)s credits are its own; once they are used up, it can send no more.")
     own = text % {"left": shown_credits(user.wallet.credits)}
-    renewal = QuotaRenewal.objects.filter(api_user=user).select_related("api_user__account").first()
+    renewal = getattr(user, "renewal", None)
     return [own, *(renewal_lines(renewal) if renewal else [])]
 
 

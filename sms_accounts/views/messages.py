@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages as notices
 from django.db.models import QuerySet, Sum
-from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -19,7 +18,6 @@ from sms_accounts import cancellation, codes, tasks
 from sms_accounts.forms.messages import CancelMessagesForm, MessageFilterForm
 from sms_accounts.models import (
     Account,
-    ApiUser,
     Attempt,
     Callback,
     DlrReport,
@@ -40,7 +38,7 @@ from sms_accounts.views.account_page import (
     who,
 )
 from sms_accounts.views.csv_files import csv_file, written
-from sms_accounts.views.keyset import newest_first
+from sms_accounts.views.keyset import newest_first, of_newest_first
 
 PAGE = 50
 # As many as one page can name.
@@ -68,8 +66,8 @@ _COLUMNS = (
 def messages(request: HttpRequest, name: str) -> HttpResponse:
     """Show the log, or what a search finds in it."""
     account = visible_account(request, name)
-    form = _form(request, account)
-    shown, older = newest_first(request, _found(account, form), page=PAGE)
+    form = MessageFilterForm(request.GET, account=account)
+    shown, older = _page(request, form)
     chosen = form.chosen()
     changes = may_change(request, account)
     context = {
@@ -85,22 +83,19 @@ def messages(request: HttpRequest, name: str) -> HttpResponse:
     return show(request, "sms/messages/list.html", account, context)
 
 
-def _form(request: HttpRequest, account: Account) -> MessageFilterForm:
-    users = ApiUser.objects.filter(account=account).order_by(Lower("login"), "pk")
-    choices = [(str(pk), login) for pk, login in users.values_list("pk", "login")]
-    return MessageFilterForm(request.GET, users=choices, zone=ZoneInfo(account.time_zone))
-
-
-def _found(account: Account, form: MessageFilterForm) -> QuerySet[Message]:
-    listed = Message.objects.filter(account=account).select_related("submission__api_user")
-    return form.filtered(listed)
+def _page(request: HttpRequest, form: MessageFilterForm) -> tuple[list[Message], str]:
+    found = form.found().select_related("submission__api_user")
+    if form.is_of_users:
+        return of_newest_first(request, found, parent="submission", page=PAGE)
+    return newest_first(request, found, page=PAGE)
 
 
 @require_safe
 def messages_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     """Give all messages of a search, the newest first."""
     account = visible_account(request, name)
-    found = _found(account, _form(request, account)).order_by("-pk")
+    form = MessageFilterForm(request.GET, account=account)
+    found = form.found().select_related("submission__api_user").order_by("-pk")
     return csv_file(f"{account.name}-messages.csv", _lines(account, found), delimiter=";")
 
 
