@@ -1,6 +1,5 @@
 """The form of the tab of replies: which are shown."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,9 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from sms_accounts.forms.days import DayField, midnight
 from sms_accounts.forms.layout import in_a_row
-from sms_accounts.models import Received
-
-Choices = Sequence[tuple[str, str]]
+from sms_accounts.forms.users import ApiUserField, OfferedUsers, offer_users
+from sms_accounts.models import Account, Received
 
 _ALL = ("", gettext_lazy("All"))
 # What a number may be written with, beside its digits.
@@ -26,20 +24,18 @@ class ReceivedFilterForm(forms.Form):
     """Which replies are shown. A value that cannot be read is told, and leaves nothing out."""
 
     q = forms.CharField(label=gettext_lazy("Number or text"), required=False, max_length=100)
-    user = forms.ChoiceField(label=gettext_lazy("API user"), required=False)
+    user = ApiUserField()
     keyword = forms.ChoiceField(
         label=gettext_lazy("Keyword"), required=False, choices=[_ALL, *Received.Keyword.choices]
     )
     since = DayField(label=gettext_lazy("From"))
     until = DayField(label=gettext_lazy("To"))
 
-    def __init__(self, data: QueryDict, *, users: Choices, zone: ZoneInfo) -> None:
+    def __init__(self, data: QueryDict, *, account: Account) -> None:
         typed = {name: str(value).replace("\0", "") for name, value in data.items()}
         super().__init__(typed, auto_id="filter_%s")
-        self._zone = zone
-        field = self.fields["user"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
-        field.choices = [_ALL, *users]
+        self._zone = ZoneInfo(account.time_zone)
+        offer_users(self, "user", OfferedUsers(account), with_deleted=True)
         self.helper = in_a_row(*self.fields)
         self.is_valid()
 
@@ -51,8 +47,8 @@ class ReceivedFilterForm(forms.Form):
         chosen = self.cleaned_data
         if asked := chosen.get("q"):
             received = received.filter(_is_like(asked))
-        if user := chosen.get("user"):
-            received = received.filter(api_user=int(user))
+        if users := chosen.get("user"):
+            received = received.filter(api_user__in=users)
         if keyword := chosen.get("keyword"):
             received = received.filter(keyword=keyword)
         if since := chosen.get("since"):

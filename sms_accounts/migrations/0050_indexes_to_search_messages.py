@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0044_query_of_dlr_posts")]
+    dependencies = [("sms_accounts", "0049_settings_of_replies")]
 
     operations = [
         migrations.AddIndex(

@@ -5,12 +5,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
 from sms_accounts.forms.received import ReceivedFilterForm
-from sms_accounts.models import Account, ApiUser, Received, Sender
+from sms_accounts.models import Account, Received, Sender
 from sms_accounts.views.account_page import header, show, visible_account
 from sms_accounts.views.csv_files import csv_file, written
 from sms_accounts.views.keyset import newest_first
@@ -35,7 +34,7 @@ _COLUMNS = (
 def received(request: HttpRequest, name: str) -> HttpResponse:
     """Show what came, or what a search finds in it."""
     account = visible_account(request, name)
-    form = _form(request, account)
+    form = ReceivedFilterForm(request.GET, account=account)
     listed = _found(account, form).prefetch_related("answer__messages")
     shown, older = newest_first(request, listed, page=PAGE)
     chosen = form.chosen()
@@ -53,12 +52,6 @@ def received(request: HttpRequest, name: str) -> HttpResponse:
     return show(request, "sms/received/list.html", account, context)
 
 
-def _form(request: HttpRequest, account: Account) -> ReceivedFilterForm:
-    users = ApiUser.objects.filter(account=account).order_by(Lower("login"), "pk")
-    choices = [(str(pk), login) for pk, login in users.values_list("pk", "login")]
-    return ReceivedFilterForm(request.GET, users=choices, zone=ZoneInfo(account.time_zone))
-
-
 def _found(account: Account, form: ReceivedFilterForm) -> QuerySet[Received]:
     settled = Received.objects.filter(account=account, settled_at__isnull=False)
     return form.filtered(settled).select_related("api_user", "message__submission")
@@ -68,7 +61,7 @@ def _found(account: Account, form: ReceivedFilterForm) -> QuerySet[Received]:
 def received_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     """Give all replies of a search, the newest first."""
     account = visible_account(request, name)
-    found = _found(account, _form(request, account)).order_by("-pk")
+    found = _found(account, ReceivedFilterForm(request.GET, account=account)).order_by("-pk")
     return csv_file(f"{account.name}-received.csv", _lines(account, found), delimiter=";")
 
 
