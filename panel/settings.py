@@ -194,6 +194,7 @@ CELERY_BEAT_SCHEDULE = {
         "cancel_many",
         "deliver_due",
         "record_dlrs",
+        "read_received",
         "call_due",
         "alert_due",
         "alert_sms_due",

@@ -200,10 +200,24 @@ def protection_of(user: ApiUser) -> Protection:
     )
 
 
-def set_callback(user: ApiUser, url: str, *, method: str | None = None, by: User | None) -> bool:
-    """Store the callback URL, or none, and how it is called, where that is given."""
+def set_callback(
+    user: ApiUser,
+    url: str,
+    *,
+    method: str | None = None,
+    replies_url: str | None = None,
+    by: User | None,
+) -> bool:
+    """Store the callback URL, or none, and how it is called, where that is given.
+
+    `replies_url` is the one that hears of replies, where that is given.
+    """
     with transaction.atomic():
-        return callback_settings.store(_locked(user), url, method=method, by=by)
+        locked = _locked(user)
+        changed = callback_settings.store(locked, url, method=method, by=by)
+        if replies_url is not None:
+            changed |= callback_settings.store_for_replies(locked, replies_url, by=by)
+    return changed
 
 
 def set_enabled(user: ApiUser, enabled: bool, *, by: User | None, reason: str = "") -> bool:

@@ -1,13 +1,10 @@
 """Finds again what somebody has searched for among the messages, by the link that repeats it."""
 
-from zoneinfo import ZoneInfo
-
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
 from django.http import QueryDict
 
 from sms_accounts.forms.messages import MessageFilterForm
-from sms_accounts.models import Account, ApiUser, Message
+from sms_accounts.models import Account, Message
 
 # A little less than what a column of the database holds.
 LONGEST_QUERY = 1000
@@ -19,15 +16,12 @@ class Unreadable(Exception):
 
 def form_of(account: Account, query: QueryDict) -> MessageFilterForm:
     """Return the form of a search, as a page shows it."""
-    users = ApiUser.objects.filter(account=account).order_by(Lower("login"), "pk")
-    choices = [(str(pk), login) for pk, login in users.values_list("pk", "login")]
-    return MessageFilterForm(query, users=choices, zone=ZoneInfo(account.time_zone))
+    return MessageFilterForm(query, account=account)
 
 
-def found(account: Account, form: MessageFilterForm) -> QuerySet[Message]:
+def found(form: MessageFilterForm) -> QuerySet[Message]:
     """Return what a search finds, in no order."""
-    listed = Message.objects.filter(account=account).select_related("submission__api_user")
-    return form.filtered(listed)
+    return form.found().select_related("submission__api_user")
 
 
 def found_again(account: Account, query: str) -> QuerySet[Message]:
@@ -38,4 +32,4 @@ def found_again(account: Account, query: str) -> QuerySet[Message]:
     form = form_of(account, QueryDict(query))
     if form.errors:
         raise Unreadable(", ".join(form.errors))
-    return found(account, form)
+    return found(form)

@@ -18,6 +18,7 @@ from sms_accounts.models import (
     MessageExport,
     Notice,
     Notification,
+    ReceivedPost,
     SenderNotice,
     State,
 )
@@ -108,6 +109,15 @@ OUTBOXES = (
         name="dlrs",
         label=gettext_lazy("DLRs to read"),
         rows=lambda now: DlrPost.objects.filter(read_at=None).order_by("id"),
+        since="received_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
+        name="replies",
+        label=gettext_lazy("Replies to read"),
+        rows=lambda now: ReceivedPost.objects.filter(read_at=None).order_by("id"),
         since="received_at",
         warn_after=timedelta(minutes=1),
         fail_after=timedelta(minutes=10),

@@ -4,12 +4,11 @@ Of most users the messages themselves tell, right up to now. Of one that sends v
 figures do that the workers add up, and they are some seconds behind.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 
 from sms_accounts.models import FINAL, ApiUser, Message, State, Submission, UserQuarter
 
@@ -42,24 +41,31 @@ class Outcomes:
 def of_user(api_user: ApiUser, *, since: datetime) -> Outcomes:
     """Count what a user sent since a moment."""
     orders = Submission.objects.filter(api_user=api_user, created_at__gte=since).order_by("-pk")
-    looked_at = list(orders.values_list("pk", flat=True)[:MOST_ORDERS])
-    messages = Message.objects.filter(submission__in=looked_at)
-    ends = list(messages.values_list("state", "credits")[:MOST_MESSAGES])
-    if len(looked_at) == MOST_ORDERS or len(ends) == MOST_MESSAGES:
+    messages = Message.objects.filter(submission__in=orders.values("pk")[:MOST_ORDERS])
+    found = messages[:MOST_MESSAGES].aggregate(
+        delivered=_count(State.DELIVERED),
+        failed=_count(*_FAILED),
+        waiting=_count(*(set(State) - FINAL)),
+        cancelled=_count(State.CANCELLED),
+        credits=Sum("credits"),
+        all=Count("pk"),
+        # Of each order there is a message at least.
+        orders=Count("submission", distinct=True),
+    )
+    if found["orders"] >= MOST_ORDERS or found["all"] >= MOST_MESSAGES:
         return _added_up(api_user, since=since)
-    counted = Counter(state for state, _credits in ends)
     return Outcomes(
-        delivered=counted[State.DELIVERED],
-        failed=_count(counted, *_FAILED),
-        waiting=_count(counted, *(set(State) - FINAL)),
-        cancelled=counted[State.CANCELLED],
-        credits=sum((credits for _state, credits in ends), Decimal(0)),
+        delivered=found["delivered"],
+        failed=found["failed"],
+        waiting=found["waiting"],
+        cancelled=found["cancelled"],
+        credits=found["credits"] or Decimal(0),
         is_live=True,
     )
 
 
-def _count(counted: Counter[str], *states: State) -> int:
-    return sum(counted[state] for state in states)
+def _count(*states: State) -> Count:
+    return Count("pk", filter=Q(state__in=states))
 
 
 def _added_up(api_user: ApiUser, *, since: datetime) -> Outcomes:

@@ -196,11 +196,8 @@ def _spending(account: Account, days: figures.Days, mark: Mark, *, with_live: bo
     if with_live:
         for (day, user), totals in figures.live(account, days, mark).items():
             by_day[day] = by_day.get(day, Totals()) + totals
-            if user in logins:
-                by_user[day, user] = by_user.get((day, user), Totals()) + totals
-    spent = {
-        user: [by_user.get((day, user), Totals()).spent for day in days.days] for user in logins
-    }
+            by_user[day, user] = by_user.get((day, user), Decimal(0)) + totals.spent
+    spent = {user: [by_user.get((day, user), Decimal(0)) for day in days.days] for user in logins}
     drawn = [user for user in logins if any(spent[user])]
     drawn.sort(key=lambda user: (-sum(spent[user]), logins[user]))
     shares = [Share(login=logins[user], credits=sum(spent[user], Decimal(0))) for user in drawn]

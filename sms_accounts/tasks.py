@@ -23,6 +23,7 @@ from sms_accounts import (
     message_exports,
     notices,
     pauses,
+    receiving,
     renewals,
     reports,
     retention,
@@ -62,6 +63,14 @@ def cancel_many() -> None:
 def record_dlrs() -> None:
     if reports.record_dlrs():
         ring(call_due)
+
+
+@shared_task
+def read_received() -> None:
+    if receiving.read_received():
+        ring(call_due)
+        # Of STOP follows an answer.
+        ring(deliver_due)
 
 
 @shared_task
@@ -185,3 +194,4 @@ class Bell:
 
 delivery_bell = Bell(deliver_due)
 dlr_bell = Bell(record_dlrs)
+reply_bell = Bell(read_received)

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from sms_accounts.endpoints import dlr, health, http2sms
+from sms_accounts.endpoints import received as received_endpoint
 from sms_accounts.endpoints.rest import ptts
 from sms_accounts.http2sms import PATH, SHORT_PATH
 from sms_accounts.views import (
@@ -25,6 +26,7 @@ from sms_accounts.views import (
     opt_outs,
     options,
     overview,
+    received,
     rules,
     send,
     senders,
@@ -103,6 +105,8 @@ account_pages: list[URLPattern | URLResolver] = [
         name="message-export-stop",
     ),
     path("messages/<int:pk>/", messages.message, name="message"),
+    path("received/", received.received, name="received"),
+    path("received/csv/", received.received_csv, name="received-csv"),
     path("credits/", credits.statement, name="credits"),
     path("credits/csv/", credits.statement_csv, name="credits-csv"),
     path("credits/check/", credits.check, name="credits-check"),
@@ -141,6 +145,7 @@ account_pages: list[URLPattern | URLResolver] = [
         options.account_callback_secret,
         name="account-callback-secret",
     ),
+    path("options/answers-stop/", options.account_answers_stop, name="account-answers-stop"),
     path("options/limit/", options.account_limit, name="account-limit"),
     path("options/rules/", rules.account_rules, name="account-rules"),
     path("options/reserve/", options.account_reserve, name="account-reserve"),
@@ -153,6 +158,13 @@ urlpatterns = [
     path("dlr/<slug:carrier_name>/<slug:secret>/", dlr.secret_dlr, name="secret-dlr"),
     # As some forms of providers keep it.
     path("dlr/<slug:carrier_name>/<slug:secret>", dlr.secret_dlr),
+    path("received/<slug:carrier_name>/", received_endpoint.received, name="received-endpoint"),
+    path(
+        "received/<slug:carrier_name>/<slug:secret>/",
+        received_endpoint.received,
+        name="secret-received-endpoint",
+    ),
+    path("received/<slug:carrier_name>/<slug:secret>", received_endpoint.received),
     path("healthz/", health.healthz, name="healthz"),
     path("", accounts.accounts, name="accounts"),
     path("sms/<slug:name>/", include(account_pages)),

@@ -34,7 +34,7 @@ from tests.factories import make_account, make_api_user, make_user
 ROOT = Path(settings.BASE_DIR)
 FOLDER = ROOT / "sms_accounts/locale/fr/LC_MESSAGES"
 # All that these say goes into mails and SMS; of what the variables mean, pages alone tell.
-MODULES = ("alert_texts.py", "oddity_words.py", "spending.py")
+MODULES = ("alert_texts.py", "oddity_words.py", "spending.py", "stop_answers.py")
 AT = datetime(2026, 8, 1, 22, 30, tzinfo=UTC)
 
 

@@ -25,6 +25,7 @@ from sms_accounts.models import (
     MessageExport,
     Notice,
     Notification,
+    ReceivedPost,
     SenderNotice,
     SmppCarrier,
     State,
@@ -79,7 +80,7 @@ def test_of_an_installation_at_work_is_well(alive):
     checks = self_check.run()
 
     assert [check for check in checks if check.level != Level.OK] == []
-    assert len({check.name for check in checks}) == len(checks) == 22
+    assert len({check.name for check in checks}) == len(checks) == 23
     assert all(check.figure and not check.advice for check in checks)
 
 
@@ -176,6 +177,8 @@ def overdue(name, now):
     since = now - timedelta(minutes=90)
     if name == "dlrs":
         DlrPost.objects.create(carrier="simulator", body=b"x", received_at=since)
+    elif name == "replies":
+        ReceivedPost.objects.create(carrier="simulator", body=b"x", received_at=since)
     elif name == "notifications":
         make_alert(make_api_user(threshold=5))
         Notification.objects.update(due_at=since)
@@ -270,6 +273,7 @@ class TestOutbox:
             # Both have these messages and few others; which is cheaper is for the database to say.
             "unanswered": "messages_submitting|messages_with_carrier",
             "dlrs": "dlr_posts_to_read",
+            "replies": "received_posts_to_read",
             "callbacks": "callbacks_due",
             "notifications": "notifications_due",
         }[outbox.name]

@@ -17,6 +17,7 @@ from sms_accounts.admin import (  # noqa: F401  # each registers its pages
     messages,
     opt_outs,
     people,
+    received,
     routing,
     smpp_carriers,
     statement,

@@ -19,6 +19,7 @@ from sms_accounts.carriers.http.carrier import Http
 from sms_accounts.carriers.http.options import Dialect as HttpDialect
 from sms_accounts.carriers.http.options import Generic, Http2sms, Kannel
 from sms_accounts.carriers.http.options import Options as HttpOptions
+from sms_accounts.carriers.replies import HasReplies, MalformedReply, Reply, parse_plain
 from sms_accounts.carriers.simulator import Simulator
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.options import Ids as SmppIds
@@ -32,14 +33,17 @@ __all__ = [
     "Dlr",
     "DlrState",
     "Generic",
+    "HasReplies",
     "Http",
     "Http2sms",
     "HttpDialect",
     "HttpOptions",
     "Kannel",
     "MalformedDlr",
+    "MalformedReply",
     "OutcomeUnknown",
     "Rejected",
+    "Reply",
     "Smpp",
     "SmppIds",
     "SmppJoining",
@@ -50,6 +54,7 @@ __all__ = [
     "UnknownCarrier",
     "get",
     "over_http",
+    "parse_plain",
 ]
 
 

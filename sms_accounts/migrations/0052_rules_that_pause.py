@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sms_accounts", "0044_query_of_dlr_posts"),
+        ("sms_accounts", "0051_no_plain_index_beside_a_longer_one"),
     ]
 
     operations = [

@@ -29,6 +29,7 @@ from sms_accounts.models.message_work import MassCancellation, MessageExport
 from sms_accounts.models.notice import Notice
 from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
+from sms_accounts.models.received import Received, ReceivedPart, ReceivedPost, ReplySettings
 from sms_accounts.models.routing import Rate, Sender, SenderNotice
 from sms_accounts.models.rule import Incident, Rule, RuleAction, RuleChoice
 from sms_accounts.models.sending import IdempotencyKey, Pace
@@ -77,7 +78,11 @@ __all__ = [
     "Pace",
     "QuotaRenewal",
     "Rate",
+    "Received",
+    "ReceivedPart",
+    "ReceivedPost",
     "ReceiverFile",
+    "ReplySettings",
     "Rule",
     "RuleAction",
     "RuleChoice",

@@ -78,6 +78,13 @@ class Sender(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "name"], name="sender_once_per_account")
         ]
+        indexes = [
+            models.Index(
+                fields=["name"],
+                condition=models.Q(takes_replies=True),
+                name="senders_that_take_replies",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -45,7 +45,7 @@ def _form(request: HttpRequest, account: Account) -> ActivityFilterForm:
         request.GET,
         people=[(str(pk), email) for pk, email in people],
         actions=sorted(ACTIONS.items(), key=lambda action: str(action[1])),
-        zone=ZoneInfo(account.time_zone),
+        account=account,
     )
 
 

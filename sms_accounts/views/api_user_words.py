@@ -11,7 +11,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from sms_accounts import countries, oddities, oddity_words
+from sms_accounts import callback_settings, countries, oddities, oddity_words
 from sms_accounts.callback_figures import shown_url
 from sms_accounts.models import (
     Account,
@@ -59,7 +59,7 @@ def settings_of(user: ApiUser, *, now: datetime) -> list[Setting]:
         (_("Quota"), _quota(user), "api-user-quota", "pie-chart"),
         (_("Limit"), [_limit(user)], "api-user-limit", "bell"),
         (_("Restrictions"), [_restrictions(user)], "api-user-restrictions", "shield-lock"),
-        (_("Callback"), [_callback(user, now=now)], "api-user-callback", "link-45deg"),
+        (_("Callback"), _callback(user, now=now), "api-user-callback", "link-45deg"),
         (_("Protection"), _protection(user), "api-user-protection", "shield-check"),
         (_("Rules"), rule_lines(oddities.actions_of(user)), "api-user-rules", "toggle-on"),
     )
@@ -86,7 +86,7 @@ def _quota(user: ApiUser) -> list[str]:
         return [_("None: it spends the account's credits, as far as they go.")]
     text = _("%(left)s credits are its own; once they are used up, it can send no more.")
     own = text % {"left": shown_credits(user.wallet.credits)}
-    renewal = QuotaRenewal.objects.filter(api_user=user).select_related("api_user__account").first()
+    renewal = getattr(user, "renewal", None)
     return [own, *(renewal_lines(renewal) if renewal else [])]
 
 
@@ -143,7 +143,16 @@ def _restrictions(user: ApiUser) -> str:
     return text % {"networks": networks}
 
 
-def _callback(user: ApiUser, *, now: datetime) -> str:
+def _callback(user: ApiUser, *, now: datetime) -> list[str]:
+    return [_callback_of_changes(user, now=now), *_callback_of_replies(user)]
+
+
+def _callback_of_replies(user: ApiUser) -> list[str]:
+    url = callback_settings.replies_url(user)
+    return [_("%(url)s is told of replies.") % {"url": shown_url(url)}] if url else []
+
+
+def _callback_of_changes(user: ApiUser, *, now: datetime) -> str:
     if not user.callback_url:
         return _("None: no URL is told what becomes of its messages.")
     is_signed = CallbackSecret.objects.valid(now).filter(api_user=user).exists()

@@ -23,7 +23,7 @@ from sms_accounts import (
     message_searches,
     tasks,
 )
-from sms_accounts.forms.messages import CancelMessagesForm
+from sms_accounts.forms.messages import CancelMessagesForm, MessageFilterForm
 from sms_accounts.models import (
     Attempt,
     Callback,
@@ -31,6 +31,7 @@ from sms_accounts.models import (
     LedgerEntry,
     Message,
     MessageEvent,
+    Received,
     State,
 )
 from sms_accounts.templatetags.panel import shown_credits
@@ -44,7 +45,7 @@ from sms_accounts.views.account_page import (
     who,
 )
 from sms_accounts.views.csv_files import csv_file
-from sms_accounts.views.keyset import newest_first
+from sms_accounts.views.keyset import newest_first, of_newest_first
 
 PAGE = 50
 # As many as one page can name.
@@ -58,7 +59,7 @@ def messages(request: HttpRequest, name: str) -> HttpResponse:
     """Show the log, or what a search finds in it."""
     account = visible_account(request, name)
     form = message_searches.form_of(account, request.GET)
-    shown, older = newest_first(request, message_searches.found(account, form), page=PAGE)
+    shown, older = _page(request, form)
     chosen = form.chosen()
     changes = may_change(request, account)
     context = {
@@ -74,6 +75,13 @@ def messages(request: HttpRequest, name: str) -> HttpResponse:
     return show(request, "sms/messages/list.html", account, context)
 
 
+def _page(request: HttpRequest, form: MessageFilterForm) -> tuple[list[Message], str]:
+    found = message_searches.found(form)
+    if form.is_of_users:
+        return of_newest_first(request, found, parent="submission", page=PAGE)
+    return newest_first(request, found, page=PAGE)
+
+
 @require_safe
 def messages_csv(request: HttpRequest, name: str) -> HttpResponseBase:
     """Give all messages of a search, the newest first; very many are written in the background."""
@@ -83,7 +91,7 @@ def messages_csv(request: HttpRequest, name: str) -> HttpResponseBase:
     if "now" not in request.GET and message_exports.is_long(account, query):
         page = reverse("message-exports", args=[account.name])
         return redirect(f"{page}?{urlencode({**form.chosen(), 'many': 'yes'})}")
-    found = message_searches.found(account, form).order_by("-pk")
+    found = message_searches.found(form).order_by("-pk")
     rows = message_csv.rows(found.iterator(chunk_size=1000), ZoneInfo(account.time_zone))
     return csv_file(
         f"{account.name}-messages.csv",
@@ -118,6 +126,7 @@ def message(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "attempts": Attempt.objects.filter(message=found).order_by("pk"),
         "reports": reports.order_by("pk"),
         "callbacks": Callback.objects.filter(message=found).order_by("pk"),
+        "replies": Received.objects.filter(message=found).order_by("pk"),
         "others": Message.objects.filter(submission=submission).exclude(pk=pk).count(),
         "may_cancel": found.state == State.SCHEDULED and may_change(request, account),
     }

@@ -159,7 +159,8 @@ def _drawn_days(
 def _warned(oddity: Oddity, account: Account, *, now: datetime) -> Warned:
     zone = ZoneInfo(account.time_zone)
     told = oddity_words.told(oddity.finding, zone=zone, at=now)
-    query = {"user": oddity.habit.pk, "since": f"{(now - oddities.DAY).astimezone(zone):%Y-%m-%d}"}
+    login = oddity.habit.api_user.login
+    query = {"user": login, "since": f"{(now - oddities.DAY).astimezone(zone):%Y-%m-%d}"}
     if oddity.rule == Rule.FAILURES:
         query["state"] = "failed"
     return Warned(

@@ -29,6 +29,8 @@ from sms_accounts.models import (
     Notification,
     OptOut,
     Rate,
+    Received,
+    ReceivedPost,
     Sender,
     SenderNotice,
     SmppCarrier,
@@ -53,6 +55,8 @@ READ_ONLY = (
     DlrPost,
     Batch,
     SenderNotice,
+    Received,
+    ReceivedPost,
 )
 WRITABLE = (Account, User, Sender, Rate, OptOut, SmppCarrier, HttpCarrier)
 PAGES: tuple[type[Model], ...] = (*READ_ONLY, *WRITABLE)

@@ -291,6 +291,8 @@ class TestQueries:
         assert "figures_once_per_user_and_quarter" in plan or "(api_user_id=?" in plan
         assert "user_days_of_account" in plan_of(of_days)
         assert not re.search(r"(SCAN|Seq Scan on) sms_accounts_ledgerentry", plan_of(entries))
+        ends = plan_of(figures._live_ends(account, days, figures.Mark(0, 10**9)), may_sort=True)
+        assert "messages_of_account" not in ends
 
     def test_are_of_this_account_only(self, bobs_browser, account, shop):
         make_message(user=shop)

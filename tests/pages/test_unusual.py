@@ -139,7 +139,7 @@ class TestUnusual:
         html = opened(account).content.decode()
 
         assert reverse("api-user-enabled", args=[account.name, used_to.pk]) in html
-        assert f"messages/?user={used_to.pk}&amp;since=2026-07-14" in html
+        assert f"messages/?user={used_to.login}&amp;since=2026-07-14" in html
         viewer = signed_in(make_member(account, Membership.Role.VIEWER))
         assert "/enabled/" not in viewer.get(page_of(account)).content.decode()
         api_users.set_enabled(used_to, False, by=None)

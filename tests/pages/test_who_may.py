@@ -33,6 +33,7 @@ OF_THE_ACCOUNT = [
     "account-default-sender",
     "account-unknown-outcome",
     "account-retention",
+    "account-answers-stop",
     "account-callback",
     "account-callback-secret",
     "account-limit",
@@ -41,7 +42,9 @@ OF_THE_ACCOUNT = [
     "credits-transfer",
 ]
 SENSITIVE_OF_THE_ACCOUNT = [
-    name for name in OF_THE_ACCOUNT if name not in ("account-place", "account-default-sender")
+    name
+    for name in OF_THE_ACCOUNT
+    if name not in ("account-place", "account-default-sender", "account-answers-stop")
 ]
 # What answers without a sign-in: machines call it, or people on their way in do.
 OPEN = {
@@ -52,6 +55,9 @@ OPEN = {
     "/dlr/x/",
     "/dlr/x/x/",
     "/dlr/x/x",
+    "/received/x/",
+    "/received/x/x/",
+    "/received/x/x",
     "/healthz/",
     "/auth/login/",
     "/auth/signup/",
