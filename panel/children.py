@@ -108,6 +108,7 @@ def carrier(place: Place) -> Child:
             *("--host", str(listens.hostname), "--port", str(listens.port)),
             *("--state", str(place.data / "carrier.sqlite3")),
             *("--dlr-url", f"{own_url(place.host, place.port)}/dlr/simulator/"),
+            *("--reply-url", f"{own_url(place.host, place.port)}/received/simulator/"),
         ),
         environment(place),
     )

@@ -43,6 +43,11 @@ class Environment(BaseSettings):
         Path("data"),
         description="Folder for the embedded database, the broker, mails and generated keys.",
     )
+    PANEL_EXPORTS_DIR: str = Field(
+        "",
+        description="Folder for CSV files that are written in the background. Without it one in "
+        "the data folder; web and worker machines need the same one.",
+    )
     PANEL_URL: str = Field(
         "http://127.0.0.1:8000",
         description="Address under which people and scripts reach the panel. With https, cookies "

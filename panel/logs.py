@@ -10,7 +10,7 @@ import structlog.typing
 # Query strings hold passwords and texts; a number may show its last three digits only.
 _QUERY = re.compile(r"\?[^\s\"']*")
 # Who knows the rest of such a path may report what becomes of messages.
-_DLR_SECRET = re.compile(r"(/dlr/[\w-]+/)[\w-]+")
+_DLR_SECRET = re.compile(r"(/(?:dlr|received)/[\w-]+/)[\w-]+")
 _MSISDN = re.compile(r"\b\d{6,12}(\d{3})\b")
 
 

@@ -26,6 +26,7 @@ SECRET_KEY = ENVIRONMENT.PANEL_SECRET_KEY or claims.kept_secret(DATA_DIR / "secr
 ENCRYPTION_KEYS = ENVIRONMENT.PANEL_ENCRYPTION_KEYS or [
     claims.kept_secret(DATA_DIR / "encryption_key")
 ]
+EXPORTS_DIR = Path(ENVIRONMENT.PANEL_EXPORTS_DIR or DATA_DIR / "exports")
 DEBUG = False
 PANEL_URL = ENVIRONMENT.PANEL_URL
 OVER_TLS = PANEL_URL.startswith("https:")
@@ -58,6 +59,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Adds random bytes to what it packs, so that its length tells nothing about what is in it.
+    "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -179,6 +182,7 @@ CELERY_TASK_ROUTES = {
     "sms_accounts.tasks.call_due": {"queue": "callbacks"},
     "sms_accounts.tasks.alert_due": {"queue": "alerts"},
     "sms_accounts.tasks.tell_of_callbacks": {"queue": "alerts"},
+    "sms_accounts.tasks.tell_of_notices": {"queue": "alerts"},
     "sms_accounts.tasks.tell_of_senders": {"queue": "alerts"},
 }
 _RING = {"schedule": timedelta(seconds=2), "options": {"expires": 10}}
@@ -186,8 +190,11 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": f"sms_accounts.tasks.{name}", **_RING}
     for name in (
         "send_batches",
+        "write_exports",
+        "cancel_many",
         "deliver_due",
         "record_dlrs",
+        "read_received",
         "call_due",
         "alert_due",
         "alert_sms_due",
@@ -221,6 +228,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "tell_of_callbacks": {
         "task": "sms_accounts.tasks.tell_of_callbacks",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 50},
+    },
+    "tell_of_notices": {
+        "task": "sms_accounts.tasks.tell_of_notices",
         "schedule": timedelta(minutes=1),
         "options": {"expires": 50},
     },

@@ -7,7 +7,16 @@ from django.conf import settings
 from django.db import transaction
 
 from sms_accounts import activity, callback_settings, ledger, limits
-from sms_accounts.models import Account, Activity, AlertTexts, Membership, Sender, User, Wallet
+from sms_accounts.models import (
+    Account,
+    Activity,
+    AlertTexts,
+    Membership,
+    ReplySettings,
+    Sender,
+    User,
+    Wallet,
+)
 from sms_accounts.senders import enable_sender
 
 
@@ -87,10 +96,48 @@ def set_limit(account: Account, limit: limits.Limit, *, by: User | None) -> bool
         return limits.store(_locked(account), limit, by=by)
 
 
-def set_callback(account: Account, url: str, *, method: str | None = None, by: User | None) -> bool:
-    """Store the URL that hears of every user's messages, or none, and how it is called."""
+def set_callback(
+    account: Account,
+    url: str,
+    *,
+    method: str | None = None,
+    replies_url: str | None = None,
+    by: User | None,
+) -> bool:
+    """Store the URL that hears of every user's messages, or none, and how it is called.
+
+    `replies_url` is the one that hears of replies, where that is given.
+    """
     with transaction.atomic():
-        return callback_settings.store(_locked(account), url, method=method, by=by)
+        locked = _locked(account)
+        changed = callback_settings.store(locked, url, method=method, by=by)
+        if replies_url is not None:
+            changed |= callback_settings.store_for_replies(locked, replies_url, by=by)
+    return changed
+
+
+def answers_stop(account: Account) -> bool:
+    """Return whether a phone that sends STOP to an account is answered."""
+    found = ReplySettings.objects.filter(account=account).values_list("answers_stop", flat=True)
+    first = found.first()
+    return True if first is None else first
+
+
+def set_answers_stop(account: Account, answers: bool, *, by: User | None) -> bool:
+    """Say whether a phone that sends STOP or START is answered; return whether that differs."""
+    with transaction.atomic():
+        before = answers_stop(_locked(account))
+        if before == answers:
+            return False
+        ReplySettings.objects.update_or_create(account=account, defaults={"answers_stop": answers})
+        activity.record(
+            by,
+            "answers to STOP changed",
+            account,
+            before={"enabled": before},
+            after={"enabled": answers},
+        )
+    return True
 
 
 def change(account: Account, fields: Mapping[str, object], *, by: User | None) -> bool:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from sms_accounts import activity, callback_settings, credentials, ledger, limits, renewals
+from sms_accounts import activity, callback_settings, credentials, ledger, limits, pauses, renewals
 from sms_accounts.limits import Limit
 from sms_accounts.models import Account, ApiUser, Level, QuotaRenewal, User, Wallet
 from sms_accounts.renewals import Plan
@@ -200,14 +200,31 @@ def protection_of(user: ApiUser) -> Protection:
     )
 
 
-def set_callback(user: ApiUser, url: str, *, method: str | None = None, by: User | None) -> bool:
-    """Store the callback URL, or none, and how it is called, where that is given."""
+def set_callback(
+    user: ApiUser,
+    url: str,
+    *,
+    method: str | None = None,
+    replies_url: str | None = None,
+    by: User | None,
+) -> bool:
+    """Store the callback URL, or none, and how it is called, where that is given.
+
+    `replies_url` is the one that hears of replies, where that is given.
+    """
     with transaction.atomic():
-        return callback_settings.store(_locked(user), url, method=method, by=by)
+        locked = _locked(user)
+        changed = callback_settings.store(locked, url, method=method, by=by)
+        if replies_url is not None:
+            changed |= callback_settings.store_for_replies(locked, replies_url, by=by)
+    return changed
 
 
 def set_enabled(user: ApiUser, enabled: bool, *, by: User | None, reason: str = "") -> bool:
-    """Let the user send, or stop it at once; its quota and history stay."""
+    """Let the user send, or stop it at once; its quota and history stay.
+
+    Who lets it send lets go on what rules have found about it until now.
+    """
     with transaction.atomic():
         if (
             not ApiUser.objects.filter(pk=user.pk)
@@ -215,8 +232,12 @@ def set_enabled(user: ApiUser, enabled: bool, *, by: User | None, reason: str = 
             .update(is_enabled=enabled)
         ):
             return False
-        told = {"reason": reason} if reason else None
-        activity.record(by, "enabled" if enabled else "disabled", user, after=told)
+        told = {"reason": reason} if reason else {}
+        action = "enabled" if enabled else "disabled"
+        if enabled and (rules := pauses.release(user, by=by, now=timezone.now())):
+            action = "released"
+            told["rule"] = ", ".join(rules)
+        activity.record(by, action, user, after=told)
     user.is_enabled = enabled
     return True
 

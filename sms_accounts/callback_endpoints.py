@@ -17,7 +17,15 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from sms_accounts import activity
-from sms_accounts.models import Account, ApiUser, Callback, CallbackEndpoint, Membership, User
+from sms_accounts.models import (
+    Account,
+    ApiUser,
+    Callback,
+    CallbackEndpoint,
+    Membership,
+    ReplySettings,
+    User,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -178,15 +186,13 @@ def _mail(endpoint: CallbackEndpoint) -> EmailMessage:
 
 
 def _composed(endpoint: CallbackEndpoint, account: Account) -> EmailMessage:
-    managers = Membership.objects.filter(account=account, user__is_active=True).exclude(
-        role=Membership.Role.VIEWER
-    )
     logins = users_of(endpoint).order_by("login").values_list("login", flat=True)
     values = {
         "account": account,
         "host": urlsplit(endpoint.url).hostname,
         "logins": ", ".join(logins[:20]),
-        "is_of_account": account.callback_url == endpoint.url,
+        "is_of_account": account.callback_url == endpoint.url
+        or ReplySettings.objects.filter(account=account, url=endpoint.url).exists(),
         "endpoint": endpoint,
         "reason": endpoint.get_off_because_display(),
         "off_at": (endpoint.failing_since or timezone.now()) + OFF_AFTER,
@@ -201,13 +207,14 @@ def _composed(endpoint: CallbackEndpoint, account: Account) -> EmailMessage:
         subject % {"account": account.name},
         render_to_string("email/callback_endpoint.txt", values),
         settings.DEFAULT_FROM_EMAIL,
-        sorted(managers.values_list("user__email", flat=True)),
+        Membership.objects.addresses_of(account),
     )
 
 
 def users_of(endpoint: CallbackEndpoint) -> QuerySet[ApiUser]:
-    """Return the users whose callback leads there."""
-    return ApiUser.objects.present().filter(account=endpoint.account_id, callback_url=endpoint.url)
+    """Return the users whose callback leads there, that of their replies included."""
+    leads_there = Q(callback_url=endpoint.url) | Q(reply_settings__url=endpoint.url)
+    return ApiUser.objects.present().filter(leads_there, account=endpoint.account_id)
 
 
 def give_up_some(endpoint: CallbackEndpoint, *, most: int) -> int:

@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 
 from django.db.models import Q
 
-from sms_accounts.models import Account, Callback, CallbackAttempt, CallbackEndpoint
+from sms_accounts.models import (
+    Account,
+    ApiUser,
+    Callback,
+    CallbackAttempt,
+    CallbackEndpoint,
+)
 
 # How many callbacks are looked at, the newest first, however many there are; how many calls
 # are drawn, and how many endpoints are shown.
@@ -71,20 +77,19 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
-def figures(account: Account, *, api_user: int | None = None) -> list[Figures]:
-    """Return the endpoints of the latest callbacks, of one user or all, and those in trouble."""
+def figures(account: Account, *, users: Sequence[ApiUser] = ()) -> list[Figures]:
+    """Return the endpoints of the latest callbacks, of some users or all, and those in trouble."""
     latest = Callback.objects.filter(account=account)
-    if api_user is not None:
-        latest = latest.filter(api_user=api_user)
-    urls = dict(latest.order_by("-pk").values_list("pk", "url")[:LOOKED_AT])
+    if users:
+        latest = Callback.objects.filter(api_user__in=users)
+    looked_at = latest.order_by("-pk").values("pk")[:LOOKED_AT]
     found: dict[str, Figures] = {}
-    attempts = CallbackAttempt.objects.filter(callback__in=urls).order_by("pk")
-    for callback, status, duration in attempts.values_list("callback_id", "status", "duration"):
-        url = urls[callback]
+    attempts = CallbackAttempt.objects.filter(callback__in=looked_at).order_by("pk")
+    for url, status, duration in attempts.values_list("callback__url", "status", "duration"):
         success = status is not None and 200 <= status < 300
         figures_ = found.setdefault(url, Figures(url=url))
         figures_.calls.append(Call(is_success=success, duration=duration))
-    for endpoint in _endpoints(account, found, and_in_trouble=api_user is None):
+    for endpoint in _endpoints(account, found, and_in_trouble=not users):
         found.setdefault(endpoint.url, Figures(url=endpoint.url)).endpoint = endpoint
     return sorted(found.values(), key=lambda each: each.url)[:MOST_ENDPOINTS]
 

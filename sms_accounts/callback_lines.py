@@ -282,6 +282,7 @@ class Lines:
             .filter(pk__in=[pk for pk, _line in chosen])
             .select_for_update(skip_locked=True, of=("self",), no_key=True)
             .select_related("account", "api_user", "message__submission")
+            .prefetch_related("received__message__submission")
         )
         claimed = {callback.pk: callback for callback in rows}
         Callback.objects.filter(pk__in=claimed).update(claimed_until=until)

@@ -38,11 +38,16 @@ def send_again(callback: Callback, *, by: User | None) -> bool:
             this.exclude(done_at=None, given_up_at=None).update(**_from_the_start(now), replay=None)
         )
         if changed:
+            told = (
+                {"message": callback.message_id}
+                if callback.message_id
+                else {"reply": callback.received_id}
+            )
             activity.record(
                 by,
                 "callback sent again",
                 callback.api_user or callback.account,
-                after={"message": callback.message_id, "change": callback.sequence},
+                after={**told, "change": callback.sequence},
             )
     return bool(changed)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from sms_accounts import callback_secrets, codes, outbound_urls
-from sms_accounts.models import ApiUser, Callback, MessageEvent
+from sms_accounts.models import ApiUser, Callback, MessageEvent, Received
 
 POST = ApiUser.CallbackMethod.POST
 
@@ -24,16 +24,15 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A change of a message's state, as a receiver hears of it.
+    """A change of a message's state, or a reply, as a receiver hears of it.
 
-    `event` is the same in each call for the change; `history` are the states up to it.
+    `event` is the same in each call for it; `details` are told by POST alone.
     """
 
     event: str
     sequence: int
     values: Sequence[tuple[str, str]]
     details: Mapping[str, object]
-    history: Sequence[Mapping[str, object]] = ()
 
 
 def request_of(
@@ -44,7 +43,7 @@ def request_of(
     What is signed is the body, or the whole query string of a call without one.
     """
     if method == POST:
-        told = {**dict(change.values), **change.details, "states": list(change.history)}
+        told = {**dict(change.values), **change.details}
         body = json.dumps(told, ensure_ascii=False).encode()
         called = url.partition("#")[0]
         content = (("Content-Type", "application/json"),)
@@ -75,12 +74,16 @@ def change_of(callback: Callback, events: Sequence[MessageEvent] = ()) -> Change
 
     The id of the event has the sequence number in it, so that the signature covers both.
     """
-    message, submission = callback.message, callback.message.submission
+    if callback.received is not None:
+        return _reply(callback, callback.received)
+    message = callback.message
+    assert message is not None  # noqa: S101  # a constraint says so
+    submission = message.submission
     return Change(
-        event=f"dlr_{callback.message_id}_{callback.sequence}",
+        event=f"dlr_{message.pk}_{callback.sequence}",
         sequence=callback.sequence,
         values=values(
-            message_id=callback.message_id,
+            message_id=message.pk,
             state=callback.state,
             ptt=callback.ptt,
             changed_at=callback.changed_at,
@@ -97,12 +100,37 @@ def change_of(callback: Callback, events: Sequence[MessageEvent] = ()) -> Change
             "credits": str(message.credits),
             "acceptedAt": _iso(submission.created_at),
             "submittedAt": _iso(message.submitted_at),
+            "states": [
+                {"state": event.state, "ptt": event.ptt, "at": _iso(event.at)}
+                for event in events
+                if event.state and event.at <= callback.changed_at
+            ],
         },
-        history=[
-            {"state": event.state, "ptt": event.ptt, "at": _iso(event.at)}
-            for event in events
-            if event.state and event.at <= callback.changed_at
-        ],
+    )
+
+
+def _reply(callback: Callback, received: Received) -> Change:
+    answered = received.message
+    return Change(
+        event=f"reply_{received.pk}_{callback.sequence}",
+        sequence=callback.sequence,
+        values=reply_values(
+            reply_id=received.pk,
+            msisdn=received.msisdn,
+            number=received.number,
+            text=received.text,
+            received_at=received.received_at,
+            time_zone=callback.account.time_zone,
+            keyword=received.keyword,
+            message_id=answered.pk if answered else None,
+            tag=answered.submission.tag if answered else "",
+        ),
+        details={
+            "sequence": callback.sequence,
+            "receivedAt": _iso(received.received_at),
+            "parts": received.parts,
+            "missing": received.missing,
+        },
     )
 
 
@@ -130,6 +158,34 @@ def values(
         ("dlr", str(dlr_id)),
     ]
     return [*added, ("tag", tag)] if tag else added
+
+
+def reply_values(
+    *,
+    reply_id: int,
+    msisdn: str,
+    number: str,
+    text: str,
+    received_at: datetime,
+    time_zone: str,
+    keyword: str = "",
+    message_id: int | None = None,
+    tag: str = "",
+) -> list[tuple[str, str]]:
+    """Return what is added to the query of a URL that hears of a reply; some only where known."""
+    optional = [
+        ("keyword", keyword),
+        ("messageId", "" if message_id is None else str(message_id)),
+        ("tag", tag),
+    ]
+    return [
+        ("id", str(reply_id)),
+        ("from", msisdn),
+        ("to", number),
+        ("text", text),
+        ("date", f"{received_at.astimezone(ZoneInfo(time_zone)):%Y-%m-%d %H:%M:%S}"),
+        *((name, value) for name, value in optional if value),
+    ]
 
 
 def url_with(url: str, added: Sequence[tuple[str, str]]) -> str:

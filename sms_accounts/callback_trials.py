@@ -35,14 +35,16 @@ class Trial:
     is_success: bool = False
 
 
-def tried(subject: ApiUser | Account, url: str, *, method: str) -> Trial:
+def tried(
+    subject: ApiUser | Account, url: str, *, method: str, is_of_replies: bool = False
+) -> Trial:
     """Call a URL with a marked example, signed as the subject's calls are; raises TooMany."""
     account = subject.account if isinstance(subject, ApiUser) else subject
     _count(account.pk)
     now = timezone.now()
     request = callback_requests.request_of(
         url,
-        _example(account, now),
+        _example_of_reply(account, now) if is_of_replies else _example(account, now),
         method=method,
         keys=callback_secrets.valid_keys([subject], now).get(subject, ()),
         at=now,
@@ -94,8 +96,32 @@ def _example(account: Account, now: datetime) -> callback_requests.Change:
             "credits": "0.00",
             "acceptedAt": now.isoformat(timespec="milliseconds"),
             "submittedAt": now.isoformat(timespec="milliseconds"),
+            "states": [
+                {"state": "delivered", "ptt": 4, "at": now.isoformat(timespec="milliseconds")}
+            ],
         },
-        history=[{"state": "delivered", "ptt": 4, "at": now.isoformat(timespec="milliseconds")}],
+    )
+
+
+def _example_of_reply(account: Account, now: datetime) -> callback_requests.Change:
+    return callback_requests.Change(
+        event=f"reply_test_{int(now.timestamp() * 1000)}",
+        sequence=1,
+        values=callback_requests.reply_values(
+            reply_id=TEST_ID,
+            msisdn="33639980004",
+            number="33639980000",
+            text="Test",
+            received_at=now,
+            time_zone=account.time_zone,
+            tag=TAG,
+        ),
+        details={
+            "sequence": 1,
+            "receivedAt": now.isoformat(timespec="milliseconds"),
+            "parts": 1,
+            "missing": 0,
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""Tells customers' URLs what became of their messages, and logs each attempt."""
+"""Tells customers' URLs what became of their messages and who replied, and logs each attempt."""
 
 import threading
 import time
@@ -135,7 +135,7 @@ def _orders(callbacks: Sequence[Callback], signing: _Keys) -> list[_Order]:
         _Order(
             callback,
             keys=keys[_listener(callback)],
-            events=events.get(callback.message_id, ()),
+            events=events.get(callback.message_id or 0, ()),
         )
         for callback in callbacks
     ]
@@ -156,8 +156,8 @@ def _listener(callback: Callback) -> ApiUser | Account:
 
 def _events_of(callbacks: Sequence[Callback]) -> Mapping[int, list[MessageEvent]]:
     events: dict[int, list[MessageEvent]] = {}
-    if callbacks:
-        messages = {callback.message_id for callback in callbacks}
+    messages = {callback.message_id for callback in callbacks if callback.message_id}
+    if messages:
         for event in MessageEvent.objects.filter(message__in=messages).order_by("id"):
             events.setdefault(event.message_id, []).append(event)
     return events

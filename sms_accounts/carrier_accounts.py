@@ -110,9 +110,19 @@ def dlr_address_of(row: HttpCarrier) -> str:
     return dlr_url(row, secret) if secret else ""
 
 
+def received_address_of(row: HttpCarrier) -> str:
+    """Return where a carrier hands over messages from phones; empty as for its reports."""
+    secret = _unsealed(row.dlr_secret_sealed)
+    return _url(row, "received", secret) if secret else ""
+
+
 def dlr_url(row: HttpCarrier, secret: str) -> str:
     """Return the address under which a carrier reports, which is all that lets it in."""
-    return f"{(row.panel_url or settings.PANEL_URL).rstrip('/')}/dlr/{row.name}/{secret}/"
+    return _url(row, "dlr", secret)
+
+
+def _url(row: HttpCarrier, endpoint: str, secret: str) -> str:
+    return f"{(row.panel_url or settings.PANEL_URL).rstrip('/')}/{endpoint}/{row.name}/{secret}/"
 
 
 def _unsealed(sealed: str) -> str | None:

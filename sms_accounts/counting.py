@@ -172,8 +172,9 @@ def _count_batch(entry_id: int, event_id: int) -> int:
         if event.state in ENDS:
             sums.add(event.account_id, event.api_user_id, event.accepted_at, {ENDS[event.state]: 1})
     sums.store()
-    _store_habits(entries, sent, events)
-    _store_days_spent(entries, now=timezone.now())
+    now = timezone.now()
+    _store_habits(entries, sent, events, now=now)
+    _store_days_spent(entries, now=now)
     if entries:
         mark.entry_id = entries[-1].pk
     if events:
@@ -320,8 +321,13 @@ def _stretch(row: Figures, first: int | None, last: int | None) -> None:
 
 
 def _store_habits(
-    entries: Iterable[_Entry], sent: Mapping[int, _Sent], events: Iterable[_Event]
+    entries: Iterable[_Entry],
+    sent: Mapping[int, _Sent],
+    events: Iterable[_Event],
+    *,
+    now: datetime,
 ) -> None:
+    """Add to what users have done; the rules are to look at each of them."""
     habits: dict[int, Habit] = {}
     users = {entry.api_user_id for entry in entries} | {event.api_user_id for event in events}
     stored = Habit.objects.in_bulk([user for user in users if user is not None])
@@ -339,11 +345,13 @@ def _store_habits(
         habit = _habit_of(event.api_user_id, event.accepted_at, habits, stored)
         habit.delivered += event.state == State.DELIVERED
         habit.failed += ENDS[event.state] == "failed"
+    for habit in habits.values():
+        habit.judge_at = min(habit.judge_at or now, now)
     Habit.objects.bulk_create(
         habits.values(),
         update_conflicts=True,
         unique_fields=["api_user"],
-        update_fields=["began_at", "delivered", "failed", "hours", "countries"],
+        update_fields=["began_at", "delivered", "failed", "hours", "countries", "judge_at"],
     )
 
 

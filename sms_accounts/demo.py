@@ -11,12 +11,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from sms_accounts import accounts, api_users, credentials, limits
-from sms_accounts.models import Account, User
+from sms_accounts.models import Account, Sender, User
 
 ACCOUNT = "sms-ab12345-1"
 HOLDER = "holder@example.com"
 STAFF = "staff@example.com"
 SENDER = "DEMO"
+# A sender that phones can answer.
+NUMBER = "33639980000"
 LOGIN = "demo"
 # The simulated carrier delivers to this number.
 MSISDN = "33639980004"
@@ -94,9 +96,10 @@ def _fill(demo: Demo) -> None:
         owner=holder,
         by=None,
         credits=_LEFT + sum(_OTHERS.values()),
-        senders=(demo.sender,),
+        senders=(demo.sender, NUMBER),
         description="Demo account",
     )
+    Sender.objects.filter(account=account, name=NUMBER).update(takes_replies=True)
     api_users.add(account, login=demo.login, password=demo.password, by=None)
     for login, quota in _OTHERS.items():
         other = api_users.add(account, login=login, password=credentials.generate(), by=None)

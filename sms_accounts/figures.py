@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import (
     Case,
     Count,
+    ExpressionWrapper,
     F,
     Max,
     Min,
@@ -36,6 +37,7 @@ from sms_accounts.models import (
     UserDay,
     UserQuarter,
 )
+from sms_accounts.models.fields import CreditsField
 
 Kind = LedgerEntry.Kind
 Found = TypeVar("Found")
@@ -175,6 +177,9 @@ def _moved(kind: str, given: Decimal | None, taken: Decimal | None) -> Totals:
     return Totals(**both)
 
 
+_SPENT = ExpressionWrapper(Sum("debited") - Sum("refunded"), output_field=CreditsField())
+
+
 def _sums() -> dict[str, Sum]:
     return {f"sum_{name}": Sum(name) for name in SUMS}
 
@@ -238,15 +243,15 @@ def of_account(account: Account, days: Days, mark: Mark) -> tuple[dict[date, Tot
 
 def of_top_users(
     account: Account, days: Days, mark: Mark, *, most: int
-) -> tuple[dict[tuple[date, int | None], Totals], dict[int, str]]:
-    """Return what is added up for those who spent most, and their logins by their keys.
+) -> tuple[dict[tuple[date, int | None], Decimal], dict[int, str]]:
+    """Return what those spent who spent most, as added up, and their logins by their keys.
 
     Raises CountedMeanwhile where that is up to another mark.
     """
     top = (
         UserDay.objects.filter(account=account, starts_at__gte=days.since)
         .values("api_user")
-        .annotate(spent=Sum("debited") - Sum("refunded"))
+        .annotate(spent=_SPENT)
         .order_by("-spent", "api_user")
     )
     rows = (
@@ -254,15 +259,15 @@ def of_top_users(
             api_user__in=top.values("api_user")[:most], starts_at__gte=days.since
         )
         .values("api_user", "api_user__login", day=days.number("starts_at"))
-        .annotate(**_sums(), entry=_mark("entry_id"), event=_mark("event_id"))
+        .annotate(spent=_SPENT, entry=_mark("entry_id"), event=_mark("event_id"))
         .order_by("api_user", "day")
     )
-    found: dict[tuple[date, int | None], Totals] = {}
+    found: dict[tuple[date, int | None], Decimal] = {}
     logins: dict[int, str] = {}
     for row in rows:
         if Mark(row["entry"], row["event"]) != mark:
             raise CountedMeanwhile
-        found[days.days[row["day"]], row["api_user"]] = _totals(row)
+        found[days.days[row["day"]], row["api_user"]] = row["spent"]
         logins[row["api_user"]] = row["api_user__login"]
     return found, logins
 
@@ -305,10 +310,13 @@ def _live_entries(account: Account, days: Days, mark: Mark) -> QuerySet[Any, Any
 
 def _live_ends(account: Account, days: Days, mark: Mark) -> QuerySet[Any, Any]:
     return (
-        MessageEvent.objects.filter(
+        # A sum has no index: else SQLite would begin with all messages of the account, and look
+        # for new events of each, where it should begin with the new events.
+        MessageEvent.objects.alias(of_account=F("message__account_id") + 0)
+        .filter(
             pk__gt=mark.event_id,
             state__in=FINAL,
-            message__account=account,
+            of_account=account.pk,
             message__submission__created_at__gte=days.since,
         )
         .values(

@@ -1,6 +1,7 @@
 """What API users did in the last day that they did not do before, by four simple rules.
 
-They only warn. Each is told from the figures that are added up, without what came since.
+Each is told from the figures that are added up, without what came since. What is done about it
+is for `pauses`.
 """
 
 from collections import Counter, defaultdict
@@ -8,11 +9,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import Enum
+from typing import Any
 
-from django.db.models import Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
-from sms_accounts.models import Account, Habit, UserDay, UserQuarter
+from sms_accounts.models import (
+    Account,
+    ApiUser,
+    Habit,
+    Incident,
+    Rule,
+    RuleAction,
+    RuleChoice,
+    UserDay,
+    UserQuarter,
+)
 
 DAY = timedelta(days=1)
 # How many users are looked at: those that sent most, and no one who sent less than so much.
@@ -36,28 +48,56 @@ FEWEST_IN_RARE_HOURS = 20
 FEWEST_BEFORE = 200
 
 
-class Rule(Enum):
-    FAILURES = "failures"
-    BURST = "burst"
-    COUNTRY = "country"
-    HOURS = "hours"
-
-
 @dataclass(frozen=True, kw_only=True)
-class Oddity:
-    """One rule that one user broke. Which figures are set depends on the rule.
+class Finding:
+    """What is unusual by one rule. Which figures are set depends on the rule.
 
     `messages` were found odd, `of` so many in the day; `before` is what was usual: a share of
     failures, messages a day, or messages in these hours.
     """
 
     rule: Rule
-    habit: Habit
     messages: int
     of: int = 0
     before: Decimal = Decimal(0)
     countries: Sequence[str] = ()
     hours: Sequence[int] = ()
+
+    def stored(self) -> dict[str, Any]:
+        """Return its figures, fit for JSON."""
+        return {
+            "messages": self.messages,
+            "of": self.of,
+            "before": str(round(self.before, 2)),
+            "countries": list(self.countries),
+            "hours": list(self.hours),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oddity:
+    """A rule that one user broke, and what that rule does about this user: warn or pause."""
+
+    habit: Habit
+    action: RuleAction
+    finding: Finding
+
+    @property
+    def rule(self) -> Rule:
+        return self.finding.rule
+
+
+def finding_of(incident: Incident) -> Finding:
+    """Return what was found when an incident began, or when it stopped its user."""
+    figures = incident.figures
+    return Finding(
+        rule=Rule(incident.rule),
+        messages=figures["messages"],
+        of=figures["of"],
+        before=Decimal(figures["before"]),
+        countries=tuple(figures["countries"]),
+        hours=tuple(figures["hours"]),
+    )
 
 
 @dataclass
@@ -72,30 +112,68 @@ class _Day:
 
 def found(account: Account, *, now: datetime) -> list[Oddity]:
     """Return what is unusual about the users of an account, those that sent most first."""
-    days = _last_day(account, now)
-    habits = Habit.objects.select_related("api_user").filter(
-        api_user__in=days, api_user__deleted_at=None
-    )
-    by_messages = sorted(habits, key=lambda habit: (-days[habit.pk].messages, habit.pk))
-    return [
-        oddity
-        for habit in by_messages
-        if habit.began_at <= now - SETTLED_AFTER
-        for oddity in _judged(habit, days[habit.pk], now=now)
-    ]
+    busiest = _busy(UserDay.objects.filter(account=account), now=now)
+    return _found(busiest.order_by("-sent", "api_user")[:MOST_LOOKED_AT], now=now)
 
 
-def _last_day(account: Account, now: datetime) -> Mapping[int, _Day]:
+def found_of(users: Sequence[int], *, now: datetime) -> list[Oddity]:
+    """Return what is unusual about some API users."""
+    return _found(_busy(UserDay.objects.filter(api_user__in=users), now=now), now=now)
+
+
+def _busy(days: QuerySet[Any], *, now: datetime) -> QuerySet[Any, Any]:
+    """Return the users that sent enough since yesterday, each with `sent`."""
     yesterday = (now - DAY).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    busy = (
-        UserDay.objects.filter(account=account, starts_at__gte=yesterday)
+    busy: QuerySet[Any, Any] = (
+        days.filter(starts_at__gte=yesterday)
         .values("api_user")
         .annotate(sent=Sum("messages"))
         .filter(sent__gte=FEWEST_LOOKED_AT)
-        .order_by("-sent", "api_user")
     )
+    return busy
+
+
+def _found(users: QuerySet[Any, Any], *, now: datetime) -> list[Oddity]:
+    days = _last_day(users, now)
+    habits = Habit.objects.select_related("api_user").filter(
+        api_user__in=days, api_user__deleted_at=None
+    )
+    known: Iterable[Any] = habits.annotate(**{f"action_{rule}": _action(rule) for rule in Rule})
+    found = []
+    for habit in sorted(known, key=lambda habit: (-days[habit.pk].messages, habit.pk)):
+        if habit.began_at > now - SETTLED_AFTER:
+            continue
+        for finding in _judged(habit, days[habit.pk], now=now):
+            action = RuleAction(getattr(habit, f"action_{finding.rule}"))
+            if action != RuleAction.OFF:
+                found.append(Oddity(habit=habit, action=action, finding=finding))
+    return found
+
+
+def _action(rule: Rule) -> Coalesce:
+    """Return what a rule does about the user of a habit: its own choice, or the account's."""
+    choices = RuleChoice.objects.filter(rule=rule).values("action")
+    return Coalesce(
+        Subquery(choices.filter(api_user=OuterRef("api_user"))),
+        Subquery(choices.filter(api_user=None, account=OuterRef("api_user__account"))),
+        Value(RuleAction.WARN.value),
+    )
+
+
+def actions_of(user: ApiUser) -> dict[Rule, RuleAction]:
+    """Return what each rule does about a user."""
+    of_account = Q(account=user.account_id, api_user=None)
+    stored = RuleChoice.objects.filter(of_account | Q(api_user=user))
+    chosen = {(each.api_user_id, each.rule): RuleAction(each.action) for each in stored}
+    return {
+        rule: chosen.get((user.pk, rule)) or chosen.get((None, rule), RuleAction.WARN)
+        for rule in Rule
+    }
+
+
+def _last_day(users: QuerySet[Any, Any], now: datetime) -> Mapping[int, _Day]:
     rows = UserQuarter.objects.filter(
-        api_user__in=busy.values("api_user")[:MOST_LOOKED_AT], starts_at__gt=now - DAY
+        api_user__in=users.values("api_user"), starts_at__gt=now - DAY
     )
     days: defaultdict[int, _Day] = defaultdict(_Day)
     columns = ("api_user_id", "starts_at", "messages", "delivered", "failed")
@@ -108,14 +186,14 @@ def _last_day(account: Account, now: datetime) -> Mapping[int, _Day]:
     return days
 
 
-def _judged(habit: Habit, day: _Day, *, now: datetime) -> Iterator[Oddity]:
+def _judged(habit: Habit, day: _Day, *, now: datetime) -> Iterator[Finding]:
     yield from _failures(habit, day)
     yield from _burst(habit, day, now=now)
     yield from _countries(habit, day, now=now)
     yield from _hours(habit, day)
 
 
-def _failures(habit: Habit, day: _Day) -> Iterable[Oddity]:
+def _failures(habit: Habit, day: _Day) -> Iterable[Finding]:
     ended = day.delivered + day.failed
     if ended < FEWEST_ENDED or day.failed < FAILURES * ended:
         return
@@ -123,19 +201,17 @@ def _failures(habit: Habit, day: _Day) -> Iterable[Oddity]:
     ended_before = habit.delivered - day.delivered + failed_before
     before = Decimal(failed_before) / ended_before if ended_before else Decimal(0)
     if day.failed >= 2 * before * ended:
-        yield Oddity(rule=Rule.FAILURES, habit=habit, messages=day.failed, of=ended, before=before)
+        yield Finding(rule=Rule.FAILURES, messages=day.failed, of=ended, before=before)
 
 
-def _burst(habit: Habit, day: _Day, *, now: datetime) -> Iterable[Oddity]:
+def _burst(habit: Habit, day: _Day, *, now: datetime) -> Iterable[Finding]:
     days_before = Decimal((now - DAY - habit.began_at) / DAY)
     before = (sum(habit.hours.values()) - day.messages) / days_before
     if day.messages >= FEWEST_IN_BURST and day.messages > BURST * before:
-        yield Oddity(
-            rule=Rule.BURST, habit=habit, messages=day.messages, of=day.messages, before=before
-        )
+        yield Finding(rule=Rule.BURST, messages=day.messages, of=day.messages, before=before)
 
 
-def _countries(habit: Habit, day: _Day, *, now: datetime) -> Iterable[Oddity]:
+def _countries(habit: Habit, day: _Day, *, now: datetime) -> Iterable[Finding]:
     since = now - DAY
     new = {
         country: messages
@@ -143,16 +219,15 @@ def _countries(habit: Habit, day: _Day, *, now: datetime) -> Iterable[Oddity]:
         if datetime.fromisoformat(first_at) > since and messages >= FEWEST_ABROAD
     }
     if new:
-        yield Oddity(
+        yield Finding(
             rule=Rule.COUNTRY,
-            habit=habit,
             messages=sum(new.values()),
             of=day.messages,
             countries=tuple(new),
         )
 
 
-def _hours(habit: Habit, day: _Day) -> Iterable[Oddity]:
+def _hours(habit: Habit, day: _Day) -> Iterable[Finding]:
     before = {int(hour): sent - day.hours[int(hour)] for hour, sent in habit.hours.items()}
     all_before = sum(before.values())
     if all_before < FEWEST_BEFORE:
@@ -164,9 +239,8 @@ def _hours(habit: Habit, day: _Day) -> Iterable[Oddity]:
     ]
     messages = sum(day.hours[hour] for hour in rare)
     if messages >= FEWEST_IN_RARE_HOURS:
-        yield Oddity(
+        yield Finding(
             rule=Rule.HOURS,
-            habit=habit,
             messages=messages,
             of=day.messages,
             before=Decimal(sum(before.get(hour, 0) for hour in rare)),

@@ -14,6 +14,9 @@ from sms_accounts.callers import Caller
 from sms_accounts.models import Account, Alert, ApiUser, Sender, Submission
 
 STOP_CLAUSE = "\nSTOP 36184"
+# These go out to numbers that opted out too: whoever asked for an alert entered that number, and
+# whoever sent STOP is told once that it was heard.
+_TO_ALL = (Submission.Channel.ALERT, Submission.Channel.ANSWER)
 MOST_RECEIVERS = 1000
 LONGEST_TAG = 20
 
@@ -283,12 +286,11 @@ def priced(order: Order) -> Priced:
 def heeding_opt_outs(priced: Sequence[Priced]) -> list[Priced | OptedOut]:
     """Return the orders without the receivers that opted out, or why nothing is left of one.
 
-    One query for all, and none where no account among them has anybody on its list. An alert
-    goes out in any case: whoever asked for it entered that number.
+    One query for all, and none where no account among them has anybody on its list.
     """
     asked: dict[int, set[str]] = {}
     for one in priced:
-        if one.order.account.opt_outs_at and one.order.channel != Submission.Channel.ALERT:
+        if one.order.account.opt_outs_at and one.order.channel not in _TO_ALL:
             asked.setdefault(one.order.account.pk, set()).update(one.quote.credits)
     out = opt_outs.among(asked) if asked else set()
     return [_without(one, out) for one in priced] if out else list(priced)
@@ -297,7 +299,7 @@ def heeding_opt_outs(priced: Sequence[Priced]) -> list[Priced | OptedOut]:
 def _without(one: Priced, out: set[tuple[int, str]]) -> Priced | OptedOut:
     account, quoted = one.order.account, one.quote
     left_out = {number for number in quoted.credits if (account.pk, number) in out}
-    if not left_out or one.order.channel == Submission.Channel.ALERT:
+    if not left_out or one.order.channel in _TO_ALL:
         return one
     invalid = (*quoted.invalid, *_as_given(one.order, left_out))
     left = {number: cost for number, cost in quoted.credits.items() if number not in left_out}

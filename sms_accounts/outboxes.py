@@ -9,7 +9,19 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from sms_accounts.models import Batch, Callback, DlrPost, Message, Notification, SenderNotice, State
+from sms_accounts.models import (
+    Batch,
+    Callback,
+    DlrPost,
+    MassCancellation,
+    Message,
+    MessageExport,
+    Notice,
+    Notification,
+    ReceivedPost,
+    SenderNotice,
+    State,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +42,24 @@ OUTBOXES = (
         name="batches",
         label=gettext_lazy("Orders from the browser to go on with"),
         rows=lambda now: Batch.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
+        name="exports",
+        label=gettext_lazy("CSV files to write"),
+        rows=lambda now: MessageExport.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=10),
+        fail_after=timedelta(hours=1),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
+        name="mass_cancellations",
+        label=gettext_lazy("Cancellations of many messages to go on with"),
+        rows=lambda now: MassCancellation.objects.due(now),
         since="due_at",
         warn_after=timedelta(minutes=1),
         fail_after=timedelta(minutes=10),
@@ -76,6 +106,15 @@ OUTBOXES = (
         advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
     ),
     Outbox(
+        name="replies",
+        label=gettext_lazy("Replies to read"),
+        rows=lambda now: ReceivedPost.objects.filter(read_at=None).order_by("id"),
+        since="received_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
         name="callbacks",
         label=gettext_lazy("Callbacks to call"),
         # Without the backlogs of receivers that are down: no worker can help those.
@@ -105,6 +144,15 @@ OUTBOXES = (
         name="sender_notices",
         label=gettext_lazy("Decisions on senders to tell"),
         rows=lambda now: SenderNotice.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=5),
+        fail_after=timedelta(hours=1),
+        advice=gettext_lazy("See whether beat and a worker for the queue alerts run."),
+    ),
+    Outbox(
+        name="notices",
+        label=gettext_lazy("Pauses and quotas to tell of"),
+        rows=lambda now: Notice.objects.due(now),
         since="due_at",
         warn_after=timedelta(minutes=5),
         fail_after=timedelta(hours=1),

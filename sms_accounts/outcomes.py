@@ -1,14 +1,18 @@
-"""What became of the messages of one API user lately, as far as its latest orders tell."""
+"""What became of the messages of one API user lately.
 
-from collections import Counter
-from collections.abc import Sequence
+Of most users the messages themselves tell, right up to now. Of one that sends very many, the
+figures do that the workers add up, and they are some seconds behind.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sms_accounts.models import FINAL, ApiUser, Message, State, Submission
+from django.db.models import Count, Q, Sum
 
-# However many there are, no more is looked at, the latest first.
+from sms_accounts.models import FINAL, ApiUser, Message, State, Submission, UserQuarter
+
+# However many there are, no more is looked at.
 MOST_ORDERS = 1_000
 MOST_MESSAGES = 10_000
 
@@ -19,7 +23,7 @@ _FAILED = FINAL - {State.DELIVERED, State.CANCELLED}
 class Outcomes:
     """How many messages came to which end, and what they cost when they were accepted.
 
-    `is_all` says whether these are all; otherwise the latest ones were counted.
+    `is_live` says whether they are those of this moment.
     """
 
     delivered: int
@@ -27,7 +31,7 @@ class Outcomes:
     waiting: int
     cancelled: int
     credits: Decimal
-    is_all: bool
+    is_live: bool
 
     @property
     def total(self) -> int:
@@ -35,25 +39,46 @@ class Outcomes:
 
 
 def of_user(api_user: ApiUser, *, since: datetime) -> Outcomes:
-    """Count what a user sent since a moment, up to the latest orders and messages."""
+    """Count what a user sent since a moment."""
     orders = Submission.objects.filter(api_user=api_user, created_at__gte=since).order_by("-pk")
-    looked_at = list(orders.values_list("pk", flat=True)[:MOST_ORDERS])
-    messages = Message.objects.filter(submission__in=looked_at)
-    ends = list(messages.values_list("state", "credits")[:MOST_MESSAGES])
-    counted = Counter(state for state, _credits in ends)
+    messages = Message.objects.filter(submission__in=orders.values("pk")[:MOST_ORDERS])
+    found = messages[:MOST_MESSAGES].aggregate(
+        delivered=_count(State.DELIVERED),
+        failed=_count(*_FAILED),
+        waiting=_count(*(set(State) - FINAL)),
+        cancelled=_count(State.CANCELLED),
+        credits=Sum("credits"),
+        all=Count("pk"),
+        # Of each order there is a message at least.
+        orders=Count("submission", distinct=True),
+    )
+    if found["orders"] >= MOST_ORDERS or found["all"] >= MOST_MESSAGES:
+        return _added_up(api_user, since=since)
     return Outcomes(
-        delivered=counted[State.DELIVERED],
-        failed=_count(counted, *_FAILED),
-        waiting=_count(counted, *(set(State) - FINAL)),
-        cancelled=counted[State.CANCELLED],
-        credits=sum((credits for _state, credits in ends), Decimal(0)),
-        is_all=_is_all(looked_at, ends),
+        delivered=found["delivered"],
+        failed=found["failed"],
+        waiting=found["waiting"],
+        cancelled=found["cancelled"],
+        credits=found["credits"] or Decimal(0),
+        is_live=True,
     )
 
 
-def _count(counted: Counter[str], *states: State) -> int:
-    return sum(counted[state] for state in states)
+def _count(*states: State) -> Count:
+    return Count("pk", filter=Q(state__in=states))
 
 
-def _is_all(orders: Sequence[int], ends: Sequence[object]) -> bool:
-    return len(orders) < MOST_ORDERS and len(ends) < MOST_MESSAGES
+def _added_up(api_user: ApiUser, *, since: datetime) -> Outcomes:
+    rows = UserQuarter.objects.filter(api_user=api_user, starts_at__gte=since)
+    names = ("messages", "delivered", "failed", "cancelled", "debited")
+    sums = rows.aggregate(**{f"sum_{name}": Sum(name) for name in names})
+    # The sum of whole numbers is a decimal in PostgreSQL, and that of no rows is none.
+    messages, delivered, failed, cancelled = (int(sums[f"sum_{name}"] or 0) for name in names[:4])
+    return Outcomes(
+        delivered=delivered,
+        failed=failed,
+        waiting=messages - delivered - failed - cancelled,
+        cancelled=cancelled,
+        credits=sums["sum_debited"] or Decimal(0),
+        is_live=False,
+    )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from sms_accounts import figures, oddities
@@ -17,10 +17,12 @@ from sms_accounts.models import (
     ApiUser,
     CallbackEndpoint,
     FiguresMark,
+    Incident,
     LedgerEntry,
     Membership,
     MessageEvent,
     Notification,
+    QuotaRenewal,
     User,
     Wallet,
 )
@@ -30,6 +32,8 @@ DAYS = 30
 WEEK = 7
 # How many API users are drawn by name; the others are one.
 MOST_DRAWN = 6
+# How many API users are shown that rules have stopped.
+MOST_PAUSED = 50
 # How far back an alert that reached nobody is pointed at.
 TROUBLE_FOR = timedelta(days=7)
 
@@ -53,14 +57,19 @@ class Day:
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """How many receivers are switched off or failing, and how many alerts reached nobody."""
+    """How many receivers are switched off or failing, and how many alerts reached nobody.
+
+    So many quotas that renew could not be filled up, by `missing` credits in all.
+    """
 
     switched_off: int
     failing: int
     undelivered: int
+    unfilled: int
+    missing: Decimal
 
     def __bool__(self) -> bool:
-        return any((self.switched_off, self.failing, self.undelivered))
+        return any((self.switched_off, self.failing, self.undelivered, self.unfilled))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +84,13 @@ class Spending:
 class Overview:
     """Today, the last 7 and the last 30 days, each up to now.
 
-    `quotas` are those that hold most. `is_behind` says that figures are still being added up:
-    what came since is not in them.
+    `held` is what all quotas hold, and `quotas` are those that hold most. `is_behind` says that
+    figures are still being added up: what came since is not in them. `paused` are the events that
+    stop API users now, and `oddities` what is unusual about the others.
     """
 
     may_change: bool
+    held: Decimal
     has_users: bool
     is_behind: bool
     today: Totals
@@ -88,6 +99,7 @@ class Overview:
     spending: Spending
     quotas: Sequence[Share]
     trouble: Trouble
+    paused: Sequence[Incident]
     oddities: Sequence[Oddity]
 
 
@@ -99,6 +111,8 @@ def accounts(user: User, *, now: datetime) -> QuerySet[Account]:
         alert__crossed_at__gte=now - TROUBLE_FOR,
         state=Notification.State.GIVEN_UP,
     )
+    unfilled = QuotaRenewal.objects.filter(missing__gt=0, api_user__account=OuterRef("pk"))
+    pausing = Incident.objects.pausing().filter(account=OuterRef("pk"))
     entries = LedgerEntry.objects.filter(account=OuterRef("pk")).order_by("-pk")
     mark = FiguresMark.objects.all()
     managers = Membership.objects.filter(account=OuterRef("pk"), user=user).exclude(
@@ -113,6 +127,10 @@ def accounts(user: User, *, now: datetime) -> QuerySet[Account]:
             switched_off=_count(endpoints.filter(off_at__isnull=False)),
             failing=_count(endpoints.filter(off_at=None, failing_since__isnull=False)),
             undelivered=_count(undelivered),
+            held=_sum(Wallet.objects.filter(quota_of__account=OuterRef("pk")), "credits"),
+            unfilled=_count(unfilled),
+            missing=_sum(unfilled, "missing"),
+            has_paused=Exists(pausing),
             latest_entry=_or_0(Subquery(entries.values("pk")[:1])),
             latest_event=_or_0(Subquery(MessageEvent.objects.order_by("-pk").values("pk")[:1])),
             mark_of_entries=_or_0(Subquery(mark.values("entry_id")[:1])),
@@ -130,6 +148,11 @@ def _count(rows: QuerySet[Any]) -> Coalesce:
     return Coalesce(Subquery(counted.values("count")), 0)
 
 
+def _sum(rows: QuerySet[Any], field: str) -> Subquery:
+    summed = rows.order_by().values(one=Value(1)).annotate(sum=Sum(field))
+    return Subquery(summed.values("sum"))
+
+
 def of(account: Account, *, now: datetime) -> Overview:
     """Return how an account stands, one of `accounts`; all days are those of its time zone."""
     known: Any = account
@@ -140,8 +163,10 @@ def of(account: Account, *, now: datetime) -> Overview:
     is_behind = waiting > figures.MOST_LIVE
     spending = figures.consistently(lambda: _spending(account, days, mark, with_live=not is_behind))
     month = [day.totals for day in spending.days]
+    paused = _paused(account) if known.has_paused else []
     return Overview(
         may_change=known.may_change,
+        held=known.held or Decimal(0),
         has_users=known.has_users,
         is_behind=is_behind,
         today=month[-1],
@@ -153,8 +178,15 @@ def of(account: Account, *, now: datetime) -> Overview:
             switched_off=known.switched_off,
             failing=known.failing,
             undelivered=known.undelivered,
+            unfilled=known.unfilled,
+            missing=known.missing or Decimal(0),
         ),
-        oddities=oddities.found(account, now=now),
+        paused=paused,
+        oddities=[
+            oddity
+            for oddity in oddities.found(account, now=now)
+            if oddity.habit.pk not in {each.api_user_id for each in paused}
+        ],
     )
 
 
@@ -164,11 +196,8 @@ def _spending(account: Account, days: figures.Days, mark: Mark, *, with_live: bo
     if with_live:
         for (day, user), totals in figures.live(account, days, mark).items():
             by_day[day] = by_day.get(day, Totals()) + totals
-            if user in logins:
-                by_user[day, user] = by_user.get((day, user), Totals()) + totals
-    spent = {
-        user: [by_user.get((day, user), Totals()).spent for day in days.days] for user in logins
-    }
+            by_user[day, user] = by_user.get((day, user), Decimal(0)) + totals.spent
+    spent = {user: [by_user.get((day, user), Decimal(0)) for day in days.days] for user in logins}
     drawn = [user for user in logins if any(spent[user])]
     drawn.sort(key=lambda user: (-sum(spent[user]), logins[user]))
     shares = [Share(login=logins[user], credits=sum(spent[user], Decimal(0))) for user in drawn]
@@ -180,6 +209,12 @@ def _spending(account: Account, days: figures.Days, mark: Mark, *, with_live: bo
         told.append(Day(day=day, totals=totals, spent=(*of_users, others)))
     others = sum((day.spent[-1] for day in told), Decimal(0))
     return Spending(days=told, users=[*shares, Share(login="", credits=others)])
+
+
+def _paused(account: Account) -> list[Incident]:
+    """Return the events that stop API users now, the latest first."""
+    pausing = Incident.objects.pausing().filter(account=account)
+    return list(pausing.select_related("api_user").order_by("-pk")[:MOST_PAUSED])
 
 
 def _quotas(account: Account) -> list[Share]:

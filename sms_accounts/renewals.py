@@ -16,12 +16,15 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from sms_accounts import activity, ledger
-from sms_accounts.models import ApiUser, QuotaRenewal, User
+from sms_accounts import activity, ledger, notices
+from sms_accounts.models import Account, ApiUser, Notice, QuotaRenewal, User
 
 log = structlog.get_logger(__name__)
 
 Period = QuotaRenewal.Period
+
+# Those that begin at the same moment take a while, and one mail tells of all.
+TOLD_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +126,21 @@ def _renew(pk: int, now: datetime) -> bool:
         wanted = max(found.credits - held, Decimal(0))
         given = ledger.give_more(user, wanted, reason=gettext_noop("Quota renewed"))
         zone = ZoneInfo(user.account.time_zone)
+        begun_at = found.renews_at
         found.renews_at = next_start(Period(found.period), after=now, zone=zone)
         found.missing = wanted - given
         found.save(update_fields=["renews_at", "missing"])
+        if found.missing:
+            _tell_later(user.account, begun_at=begun_at, now=now)
         if wanted:
             _record(found, held=held, given=given)
     return given > 0
+
+
+def _tell_later(account: Account, *, begun_at: datetime, now: datetime) -> None:
+    """Have the holders told of all that begins with this period: once, when all had their turn."""
+    matter = begun_at.isoformat()
+    notices.tell_later(account, Notice.Kind.NOT_RENEWED, matter, at=now + TOLD_AFTER)
 
 
 def _give_rest(pk: int, now: datetime) -> bool:

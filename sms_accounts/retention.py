@@ -1,4 +1,5 @@
-"""Removes what is kept for a time only: texts, numbers, bodies of DLRs, answers, addresses.
+"""Removes what is kept for a time only: texts, numbers, bodies of DLRs and replies, answers,
+addresses.
 
 All of it in small transactions, each of which changes nothing that is still under way and can
 be made again: whoever was stopped in between goes on where it was.
@@ -27,6 +28,9 @@ from sms_accounts.models import (
     DlrPost,
     Message,
     Notification,
+    Received,
+    ReceivedPart,
+    ReceivedPost,
     Submission,
     User,
 )
@@ -125,6 +129,12 @@ def _old(now: datetime) -> Iterator[_Old]:
         yield _Old(
             rows=_with_text(user.pk), by="created_at", removable=_told_to_all, remove=_remove_texts
         )
+        yield _Old(
+            rows=Received.objects.filter(api_user=user.pk, text_removed_at=None),
+            by="received_at",
+            removable=_replies_told_to_all,
+            remove=_remove_texts_of_replies,
+        )
     # In no order: an account with millions must not keep the others waiting each time.
     for account in Account.objects.exclude(retention_days=None).order_by("?"):
         before = now - timedelta(days=account.retention_days or 0)
@@ -134,7 +144,16 @@ def _old(now: datetime) -> Iterator[_Old]:
             removable=partial(_ended, before=before),
             remove=_remove_texts_and_numbers,
         )
+        yield _replies(account.pk, before=before)
     before = now - _foreign_words_kept()
+    # Those of which nobody knows whose they are.
+    yield _replies(None, before=before)
+    yield _Old(
+        rows=_bodies_of_replies(before=before),
+        by="received_at",
+        removable=_all,
+        remove=_remove_bodies_of_replies,
+    )
     yield _Old(rows=_bodies(before=before), by="received_at", removable=_all, remove=_remove_bodies)
     yield _Old(rows=_answers(before=before), by="at", removable=_over, remove=_remove_answers)
     before = now - ADDRESSES_KEPT
@@ -215,6 +234,53 @@ def _remove_bodies(posts: Sequence[int]) -> None:
 @transaction.atomic
 def _remove_answers(attempts: Sequence[int]) -> None:
     _locked(CallbackAttempt, attempts).update(answer="")
+
+
+def _replies(account_id: int | None, *, before: datetime) -> _Old:
+    return _Old(
+        rows=Received.objects.filter(
+            account=account_id, numbers_removed_at=None, received_at__lt=before
+        ),
+        by="received_at",
+        removable=_all,
+        remove=_remove_replies,
+    )
+
+
+def _replies_told_to_all(replies: Sequence[int]) -> Sequence[int]:
+    open_callbacks = Callback.objects.open().filter(received=OuterRef("pk"))
+    return _keys(Received.objects.filter(~Exists(open_callbacks), pk__in=replies))
+
+
+@transaction.atomic
+def _remove_replies(replies: Sequence[int]) -> None:
+    _remove_texts_of_replies(replies)
+    now = timezone.now()
+    _locked(Received, replies).update(
+        msisdn=Right("msisdn", DIGITS_LEFT), numbers_removed_at=now, key=""
+    )
+
+
+@transaction.atomic
+def _remove_texts_of_replies(replies: Sequence[int]) -> None:
+    """Clear texts, with the parts and the bodies that they were read from."""
+    now = timezone.now()
+    rows = _locked(Received, replies).filter(text_removed_at=None)
+    ReceivedPart.objects.filter(received__in=replies).delete()
+    posts = ReceivedPost.objects.filter(received__in=replies, body_removed_at=None)
+    ReceivedPost.objects.filter(pk__in=posts.values("pk")).update(body=b"", body_removed_at=now)
+    rows.update(text="", text_removed_at=now)
+
+
+def _bodies_of_replies(*, before: datetime) -> QuerySet[ReceivedPost]:
+    return ReceivedPost.objects.filter(
+        received_at__lt=before, read_at__isnull=False, body_removed_at=None
+    )
+
+
+@transaction.atomic
+def _remove_bodies_of_replies(posts: Sequence[int]) -> None:
+    _locked(ReceivedPost, posts).update(body=b"", body_removed_at=timezone.now())
 
 
 def _locked(model: type[Model], keys: Sequence[int]) -> QuerySet[Any]:

@@ -4,32 +4,24 @@ Holders hear by mail what staff decided: rows that are stored with the decision 
 """
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from sms_accounts import activity, mailing
+from sms_accounts import activity, mail_outbox
 from sms_accounts.models import Account, ApiUser, Membership, Sender, SenderNotice, User
-
-log = structlog.get_logger(__name__)
 
 Status = Sender.Status
 
 # Staff look at each of them.
 MOST_WAITING = 20
-# A mail that the server did not take is tried again so often, so long apart.
-MOST_TRIES = 8
-AGAIN = timedelta(minutes=10)
 
 
 class AlreadyThere(Exception):
@@ -193,9 +185,6 @@ def _locked(sender: Sender) -> Sender | None:
 
 def _tell_later(sender: Sender) -> None:
     """Store what is to be told of a decision, for each owner and manager of the account."""
-    holders = Membership.objects.filter(account=sender.account, user__is_active=True).exclude(
-        role=Membership.Role.VIEWER
-    )
     SenderNotice.objects.bulk_create(
         SenderNotice(
             account=sender.account,
@@ -205,46 +194,13 @@ def _tell_later(sender: Sender) -> None:
             address=address,
             due_at=timezone.now(),
         )
-        for address in sorted(holders.values_list("user__email", flat=True))
+        for address in Membership.objects.addresses_of(sender.account)
     )
 
 
 def tell_due() -> int:
     """Mail what staff decided; return how many mails were taken."""
-    told = 0
-    while notice := _claim():
-        try:
-            answer = mailing.send(_mail(notice))
-        except mailing.Refused as refused:
-            _end(notice, SenderNotice.State.GIVEN_UP, note=str(refused))
-        except mailing.TryLater as later:
-            log.warning("sender_notice_put_back", notice=notice.pk, problem=str(later)[:200])
-            if notice.tries + 1 >= MOST_TRIES:
-                _end(notice, SenderNotice.State.GIVEN_UP, note=str(later))
-        else:
-            _end(notice, SenderNotice.State.DONE, note=answer)
-            told += 1
-    return told
-
-
-def _claim() -> SenderNotice | None:
-    """Take one that is due: it is due again later, should this worker vanish."""
-    now = timezone.now()
-    due = SenderNotice.objects.due(now)
-    # Mostly there is none: then nobody needs to wait for whoever writes to SQLite.
-    if not due.exists():
-        return None
-    with transaction.atomic():
-        notice = (
-            due.select_for_update(skip_locked=True, of=("self",), no_key=True)
-            .select_related("account")
-            .first()
-        )
-        if notice is not None:
-            SenderNotice.objects.filter(pk=notice.pk).update(
-                tries=F("tries") + 1, due_at=now + AGAIN
-            )
-    return notice
+    return mail_outbox.tell_due(SenderNotice, _mail)
 
 
 def _mail(notice: SenderNotice) -> EmailMessage:
@@ -275,10 +231,4 @@ def _composed(notice: SenderNotice, account: Account) -> EmailMessage:
             "Message-ID": f"<sender-{notice.pk}@{urlsplit(settings.PANEL_URL).hostname}>",
             "Auto-Submitted": "auto-generated",
         },
-    )
-
-
-def _end(notice: SenderNotice, state: SenderNotice.State, *, note: str) -> None:
-    SenderNotice.objects.filter(pk=notice.pk).update(
-        state=state, done_at=timezone.now(), note=note[:200]
     )

@@ -181,10 +181,16 @@ def cancel(message: Message, *, at: datetime, reason: str) -> bool:
 
     Return False where it is no longer scheduled; nothing has changed then.
     """
-    cancelled = Move(
-        message=message, to=State.CANCELLED, since=at, cause=reason, refund_because=reason
+    return bool(cancel_all([message], at=at, reason=reason))
+
+
+def cancel_all(messages: Iterable[Message], *, at: datetime, reason: str) -> list[Message]:
+    """Do so with locked messages; return those that were still scheduled."""
+    wanted = (
+        Move(message=message, to=State.CANCELLED, since=at, cause=reason, refund_because=reason)
+        for message in messages
     )
-    return bool(_make([cancelled]))
+    return [move.message for move in _make(wanted)]
 
 
 def without_answer(message: Message) -> list[Attempt]:

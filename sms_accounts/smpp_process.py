@@ -1,20 +1,20 @@
 """Runs the binds of one carrier: hands over what is due, and keeps what the carrier sends.
 
-A receipt is answered once it is stored, and not before: what the database did not take, the
-carrier sends again.
+A receipt, and a message from a phone, is answered once it is stored, and not before: what the
+database did not take, the carrier sends again.
 """
 
 import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from sms_accounts import (
@@ -23,15 +23,16 @@ from sms_accounts import (
     delivery,
     heartbeats,
     lanes,
+    received_posts,
     recording,
     reports,
     sealing,
 )
-from sms_accounts.carriers.smpp import statuses
+from sms_accounts.carriers.smpp import receipts, statuses
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.link import Link
 from sms_accounts.carriers.smpp.options import Options
-from sms_accounts.carriers.smpp.pdus import Pdu
+from sms_accounts.carriers.smpp.pdus import MalformedPdu, Pdu
 from sms_accounts.carriers.smpp.session import Session
 from sms_accounts.models import Heartbeat, SmppCarrier
 
@@ -49,7 +50,9 @@ _AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True)
-class _Receipt:
+class _Came:
+    """A receipt or a message from a phone, which waits for its answer."""
+
     link: Link
     pdu: Pdu
 
@@ -72,13 +75,20 @@ class Desk:
     The threads that read put it down here, and one thread works on it.
     """
 
-    def __init__(self, carrier: Smpp, *, on_stored: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        carrier: Smpp,
+        *,
+        on_stored: Callable[[], None] = lambda: None,
+        on_reply: Callable[[], None] = lambda: None,
+    ) -> None:
         self._carrier = carrier
         self._on_stored = on_stored
-        self._waiting: queue.SimpleQueue[_Receipt | _Late | _Told | None] = queue.SimpleQueue()
+        self._on_reply = on_reply
+        self._waiting: queue.SimpleQueue[_Came | _Late | _Told | None] = queue.SimpleQueue()
 
     def received(self, link: Link, pdu: Pdu) -> None:
-        self._waiting.put(_Receipt(link, pdu))
+        self._waiting.put(_Came(link, pdu))
 
     def late(self, reference: str, answer: Pdu) -> None:
         self._waiting.put(_Late(reference, answer))
@@ -103,8 +113,8 @@ class Desk:
         waiting = [self._waiting.get()]
         while len(waiting) < _MOST_AT_ONCE and not self._waiting.empty():
             waiting.append(self._waiting.get())
-        if receipts := [each for each in waiting if isinstance(each, _Receipt)]:
-            self._store(receipts)
+        if came := [each for each in waiting if isinstance(each, _Came)]:
+            self._store(came)
         for each in waiting:
             if isinstance(each, _Late):
                 self._record(each)
@@ -112,20 +122,21 @@ class Desk:
                 _tell(self._carrier.name, is_bound=each.is_bound, told=each.told)
         return None not in waiting
 
-    def _store(self, receipts: Sequence[_Receipt]) -> None:
-        status = statuses.OK
+    def _store(self, came: Sequence[_Came]) -> None:
+        told, replied, status = 0, 0, statuses.OK
         try:
-            bodies = [each.pdu.encode() for each in receipts]
-            reports.store_posts(self._carrier.name, bodies, CONTENT_TYPE)
+            told, replied = keep(self._carrier.name, [each.pdu for each in came])
         except Exception:
             # Logged; whatever the reason, the carrier has them still.
-            log.exception("receipts_not_stored", count=len(receipts))
+            log.exception("receipts_not_stored", count=len(came))
             status = statuses.TRY_AGAIN
             connection.close()
-        for each in receipts:
+        for each in came:
             each.link.answer(each.pdu, status=status)
-        if status == statuses.OK:
+        if told:
             self._on_stored()
+        if replied:
+            self._on_reply()
 
     def _record(self, late: _Late) -> None:
         try:
@@ -135,6 +146,29 @@ class Desk:
             # Logged; its report will tell, or its account's policy decides.
             log.exception("late_answer_not_recorded")
             connection.close()
+
+
+@transaction.atomic
+def keep(carrier_name: str, came: Iterable[Pdu]) -> tuple[int, int]:
+    """Store receipts and messages from phones as they came, all of them or none.
+
+    Return how many there were of either.
+    """
+    told: list[bytes] = []
+    replied: list[bytes] = []
+    for pdu in came:
+        (replied if _is_reply(pdu) else told).append(pdu.encode())
+    reports.store_posts(carrier_name, told, CONTENT_TYPE)
+    received_posts.store(carrier_name, replied, CONTENT_TYPE)
+    return len(told), len(replied)
+
+
+def _is_reply(pdu: Pdu) -> bool:
+    try:
+        return not receipts.is_receipt(receipts.message_in(pdu))
+    except MalformedPdu:
+        # Kept among the receipts, with what is wrong with it.
+        return False
 
 
 def _tell(name: str, *, is_bound: bool, told: str) -> None:
@@ -156,10 +190,12 @@ class Process:
         name: str,
         *,
         on_stored: Callable[[], None],
+        on_reply: Callable[[], None],
         on_delivered: Callable[[], None],
     ) -> None:
         self._name = name
         self._on_stored = on_stored
+        self._on_reply = on_reply
         self._on_delivered = on_delivered
         self._stopping = threading.Event()
         # Of the binds that there are now.
@@ -216,7 +252,7 @@ class Process:
     def _serve(self, options: Options) -> None:
         """Hold the binds of these options until others are wanted."""
         self._said = ""
-        desk = Desk(Smpp(options), on_stored=self._on_stored)
+        desk = Desk(Smpp(options), on_stored=self._on_stored, on_reply=self._on_reply)
         self._unbinding = threading.Event()
         session = Session(options, desk, stopping=self._unbinding)
         clerk = threading.Thread(target=desk.work, name="desk")

@@ -12,7 +12,7 @@ import structlog
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from sms_accounts import carrier_accounts, carriers, reports, sealing, trials
+from sms_accounts import carrier_accounts, carriers, sealing, trials
 from sms_accounts.carriers.base import Dlr, MalformedDlr
 from sms_accounts.carriers.smpp import statuses
 from sms_accounts.carriers.smpp.carrier import Smpp
@@ -21,7 +21,7 @@ from sms_accounts.carriers.smpp.options import Options
 from sms_accounts.carriers.smpp.pdus import Pdu
 from sms_accounts.carriers.smpp.session import Session
 from sms_accounts.models import SmppCarrier
-from sms_accounts.smpp_process import CONTENT_TYPE
+from sms_accounts.smpp_process import keep
 from sms_accounts.trials import Trial
 
 log = structlog.get_logger(__name__)
@@ -40,9 +40,8 @@ class _Inbox:
         self.dlrs: queue.SimpleQueue[Dlr] = queue.SimpleQueue()
 
     def received(self, link: Link, pdu: Pdu) -> None:
-        body = pdu.encode()
         try:
-            reports.store_posts(self._carrier.name, [body], CONTENT_TYPE)
+            keep(self._carrier.name, [pdu])
         except Exception:
             # Logged; the carrier sends it again, to whoever is bound then.
             log.exception("receipt_not_stored")
@@ -52,7 +51,7 @@ class _Inbox:
             connection.close()
         link.answer(pdu)
         try:
-            [dlr] = self._carrier.parse_dlrs(body, {})
+            [dlr] = self._carrier.parse_dlrs(pdu.encode(), {})
         except MalformedDlr:
             return
         self.dlrs.put(dlr)

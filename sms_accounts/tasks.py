@@ -21,6 +21,11 @@ from sms_accounts import (
     failover,
     followups,
     idempotency,
+    mass_cancellations,
+    message_exports,
+    notices,
+    pauses,
+    receiving,
     renewals,
     reports,
     retention,
@@ -52,9 +57,28 @@ def send_batches() -> None:
 
 
 @shared_task
+def write_exports() -> None:
+    message_exports.write_due()
+
+
+@shared_task
+def cancel_many() -> None:
+    if mass_cancellations.cancel_due():
+        ring(call_due)
+
+
+@shared_task
 def record_dlrs() -> None:
     if reports.record_dlrs():
         ring(call_due)
+
+
+@shared_task
+def read_received() -> None:
+    if receiving.read_received():
+        ring(call_due)
+        # Of STOP follows an answer.
+        ring(deliver_due)
 
 
 @shared_task
@@ -70,6 +94,11 @@ def tell_of_callbacks() -> None:
 @shared_task
 def tell_of_senders() -> None:
     senders.tell_due()
+
+
+@shared_task
+def tell_of_notices() -> None:
+    notices.tell_due()
 
 
 @shared_task
@@ -95,6 +124,8 @@ def follow_up() -> None:
 @shared_task
 def count_figures() -> None:
     counting.count()
+    if pauses.judge_due():
+        ring(tell_of_notices)
 
 
 @shared_task
@@ -114,6 +145,7 @@ def purge() -> None:
     idempotency.purge()
     batches.empty_old()
     carrier_tallies.purge()
+    message_exports.remove_old()
 
 
 @shared_task
@@ -171,3 +203,4 @@ class Bell:
 
 delivery_bell = Bell(deliver_due)
 dlr_bell = Bell(record_dlrs)
+reply_bell = Bell(read_received)

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from sms_accounts.endpoints import dlr, health, http2sms
+from sms_accounts.endpoints import received as received_endpoint
 from sms_accounts.endpoints.rest import ptts
 from sms_accounts.http2sms import PATH, SHORT_PATH
 from sms_accounts.views import (
@@ -20,10 +21,13 @@ from sms_accounts.views import (
     connect,
     credits,
     mail,
+    message_work,
     messages,
     opt_outs,
     options,
     overview,
+    received,
+    rules,
     send,
     senders,
     user_import,
@@ -47,6 +51,8 @@ api_user_pages: list[URLPattern | URLResolver] = [
         name="api-user-callback-secret",
     ),
     path("protection/", api_user_settings.api_user_protection, name="api-user-protection"),
+    path("rules/", rules.api_user_rules, name="api-user-rules"),
+    path("release/", rules.api_user_release, name="api-user-release"),
     path("enabled/", api_users.api_user_enabled, name="api-user-enabled"),
     path("delete/", api_users.api_user_delete, name="api-user-delete"),
 ]
@@ -74,7 +80,33 @@ account_pages: list[URLPattern | URLResolver] = [
     path("messages/", messages.messages, name="messages"),
     path("messages/csv/", messages.messages_csv, name="messages-csv"),
     path("messages/cancel/", messages.messages_cancel, name="messages-cancel"),
+    path(
+        "messages/cancel-found/", message_work.messages_cancel_found, name="messages-cancel-found"
+    ),
+    path(
+        "messages/cancel-found/<int:pk>/",
+        message_work.mass_cancellation,
+        name="mass-cancellation",
+    ),
+    path(
+        "messages/cancel-found/<int:pk>/stop/",
+        message_work.mass_cancellation_stop,
+        name="mass-cancellation-stop",
+    ),
+    path("messages/files/", message_work.message_exports_page, name="message-exports"),
+    path(
+        "messages/files/<int:pk>/csv/",
+        message_work.message_export_file,
+        name="message-export-file",
+    ),
+    path(
+        "messages/files/<int:pk>/stop/",
+        message_work.message_export_stop,
+        name="message-export-stop",
+    ),
     path("messages/<int:pk>/", messages.message, name="message"),
+    path("received/", received.received, name="received"),
+    path("received/csv/", received.received_csv, name="received-csv"),
     path("credits/", credits.statement, name="credits"),
     path("credits/csv/", credits.statement_csv, name="credits-csv"),
     path("credits/check/", credits.check, name="credits-check"),
@@ -113,7 +145,9 @@ account_pages: list[URLPattern | URLResolver] = [
         options.account_callback_secret,
         name="account-callback-secret",
     ),
+    path("options/answers-stop/", options.account_answers_stop, name="account-answers-stop"),
     path("options/limit/", options.account_limit, name="account-limit"),
+    path("options/rules/", rules.account_rules, name="account-rules"),
     path("options/reserve/", options.account_reserve, name="account-reserve"),
 ]
 
@@ -124,6 +158,13 @@ urlpatterns = [
     path("dlr/<slug:carrier_name>/<slug:secret>/", dlr.secret_dlr, name="secret-dlr"),
     # As some forms of providers keep it.
     path("dlr/<slug:carrier_name>/<slug:secret>", dlr.secret_dlr),
+    path("received/<slug:carrier_name>/", received_endpoint.received, name="received-endpoint"),
+    path(
+        "received/<slug:carrier_name>/<slug:secret>/",
+        received_endpoint.received,
+        name="secret-received-endpoint",
+    ),
+    path("received/<slug:carrier_name>/<slug:secret>", received_endpoint.received),
     path("healthz/", health.healthz, name="healthz"),
     path("", accounts.accounts, name="accounts"),
     path("sms/<slug:name>/", include(account_pages)),

@@ -22,6 +22,7 @@ PATIENCE = 10
 def make_submit(
     *,
     msisdn="33639980004",
+    sender="PANEL",
     reference=None,
     text="Hello",
     coding="gsm7",
@@ -32,7 +33,7 @@ def make_submit(
     return Submit(
         reference=reference or str(uuid4()),
         msisdn=msisdn,
-        sender="PANEL",
+        sender=sender,
         text=text,
         coding=coding,
         part=part,
@@ -56,10 +57,11 @@ def wait_until(true, *, reason):
 
 
 class DlrReceiver:
-    """The panel's DLR endpoint: keeps each call, and can be told to fail."""
+    """The panel's endpoints for DLRs and replies: keeps each call, and can be told to fail."""
 
     def __init__(self):
         self.calls: list[tuple[dict[str, str], bytes]] = []
+        self.replies: list[tuple[dict[str, str], bytes]] = []
         self.refused = 0
         self.failing = False
         receiver = self
@@ -74,7 +76,9 @@ class DlrReceiver:
                     receiver.refused += 1
                     self.send_response(503)
                 else:
-                    receiver.calls.append((dict(self.headers), body))
+                    is_reply = self.path.startswith("/received/")
+                    kept = receiver.replies if is_reply else receiver.calls
+                    kept.append((dict(self.headers), body))
                     self.send_response(204)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -85,6 +89,7 @@ class DlrReceiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/dlr/simulator/"
+        self.reply_url = f"http://127.0.0.1:{self._server.server_port}/received/simulator/"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
         )
@@ -142,6 +147,7 @@ class SimulatorRig:
             port=self._port,
             state=self._folder / "state.sqlite3",
             dlr_url=self.receiver.url,
+            reply_url=self.receiver.reply_url,
             secret=SECRET,
             pace=self._pace,
         )

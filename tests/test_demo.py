@@ -32,7 +32,8 @@ class TestEnsure:
         held = ApiUser.objects.exclude(login="demo").select_related("wallet")
         assert sum((user.wallet.credits for user in held), Decimal(0)) == 75
         assert not ApiUser.objects.get(login="demo").has_quota
-        assert list(Sender.objects.values_list("name", "status")) == [("DEMO", "enabled")]
+        senders = Sender.objects.order_by("pk").values_list("name", "status", "takes_replies")
+        assert list(senders) == [("DEMO", "enabled", False), ("33639980000", "enabled", True)]
 
     def test_makes_sign_ins_that_work(self):
         made = demo.ensure()

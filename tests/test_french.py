@@ -34,7 +34,7 @@ from tests.factories import make_account, make_api_user, make_user
 ROOT = Path(settings.BASE_DIR)
 FOLDER = ROOT / "sms_accounts/locale/fr/LC_MESSAGES"
 # All that these say goes into mails and SMS; of what the variables mean, pages alone tell.
-MODULES = ("alert_texts.py", "spending.py")
+MODULES = ("alert_texts.py", "oddity_words.py", "spending.py", "stop_answers.py")
 AT = datetime(2026, 8, 1, 22, 30, tzinfo=UTC)
 
 
@@ -57,7 +57,7 @@ def words_in(path: Path) -> set[str]:
     """The texts that a module or template marks for translation."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        calls = re.findall(r" gettext\((u'.*?'|u\".*?\")\)", templatize(text))
+        calls = re.findall(r" n?gettext\((u'.*?'|u\".*?\")[,)]", templatize(text))
         return {ast.literal_eval(words) for words in calls}
     names = {"_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2)}
     found = extract("python", BytesIO(text.encode()), keywords=names)

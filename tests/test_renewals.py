@@ -7,12 +7,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.core import mail
 from django.utils import timezone
 
-from sms_accounts import api_users, ledger, renewals, selections
-from sms_accounts.models import Activity, Alert, ApiUser, LedgerEntry, QuotaRenewal, Wallet
+from sms_accounts import api_users, ledger, notices, renewals, selections
+from sms_accounts.models import (
+    Activity,
+    Alert,
+    ApiUser,
+    LedgerEntry,
+    Notice,
+    QuotaRenewal,
+    Wallet,
+)
 from sms_accounts.renewals import Plan, next_start
-from tests.factories import debit, make_account, make_api_user, make_submission
+from tests.factories import debit, make_account, make_api_user, make_submission, make_user
 from tests.plans import plan_of
 from tests.races import at_once
 
@@ -262,6 +271,66 @@ class TestEnding:
         renewals.renew_due()
 
         assert held(user) == 100
+
+
+class TestNotice:
+    """Holders hear once for each period that the account cannot pay, of all its quotas."""
+
+    @pytest.fixture
+    def short(self):
+        owner = make_user("alice@example.com")
+        account = make_account(owner=owner, name="sms-ab12345-1", credits=210)
+        plan = Plan(period=Period.DAY, credits=Decimal(100))
+        users = [make_api_user(account=account, login=login) for login in ("a", "b")]
+        for user in users:
+            api_users.set_renewing_quota(user, Decimal(100), plan, by=None)
+            user.refresh_from_db()
+            spend(user, 80)
+        return account
+
+    def renew(self) -> None:
+        come()
+        renewals.renew_due()
+
+    def test_is_one_of_all_that_begin_at_that_moment(self, short):
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            self.renew()
+            assert notices.tell_due() == 0
+
+            clock.shift(renewals.TOLD_AFTER)
+
+            assert notices.tell_due() == 1
+        told = mail.outbox[0]
+        assert told.to == ["alice@example.com"]
+        assert told.subject == "sms-ab12345-1: not enough credits for the quotas"
+        assert "not enough credits to fill up 2 quotas that renew: 150.00" in told.body
+        assert "a: 70.00\nb: 80.00\n" in told.body
+
+    def test_comes_again_with_the_next_period(self, short):
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            for _ in range(2):
+                self.renew()
+                renewals.renew_due()
+                clock.shift(timedelta(days=1))
+                notices.tell_due()
+
+        assert len(mail.outbox) == 2
+
+    def test_is_not_sent_where_it_was_paid_meanwhile(self, short):
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            self.renew()
+            ledger.top_up(short, Decimal(500), by=None, reason="Bought")
+            renewals.renew_due()
+            clock.shift(renewals.TOLD_AFTER)
+
+            assert notices.tell_due() == 0
+        assert Notice.objects.get().state == Notice.State.DONE
+
+    def test_is_not_written_where_all_are_filled_up(self, short):
+        ledger.top_up(short, Decimal(500), by=None, reason="Bought")
+        self.renew()
+
+        assert not Notice.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

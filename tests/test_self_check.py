@@ -13,7 +13,16 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sms_accounts import books, checking, lanes, ledger, self_check, senders
+from sms_accounts import (
+    books,
+    checking,
+    lanes,
+    ledger,
+    message_exports,
+    notices,
+    self_check,
+    senders,
+)
 from sms_accounts.checking import Level
 from sms_accounts.models import (
     Batch,
@@ -22,8 +31,12 @@ from sms_accounts.models import (
     Heartbeat,
     Lane,
     LedgerEntry,
+    MassCancellation,
     Message,
+    MessageExport,
+    Notice,
     Notification,
+    ReceivedPost,
     SenderNotice,
     SmppCarrier,
     State,
@@ -77,7 +90,7 @@ def test_of_an_installation_at_work_is_well(alive):
     checks = self_check.run()
 
     assert [check for check in checks if check.level != Level.OK] == []
-    assert len({check.name for check in checks}) == len(checks) == 20
+    assert len({check.name for check in checks}) == len(checks) == 24
     assert all(check.figure and not check.advice for check in checks)
 
 
@@ -174,6 +187,8 @@ def overdue(name, now):
     since = now - timedelta(minutes=90)
     if name == "dlrs":
         DlrPost.objects.create(carrier="simulator", body=b"x", received_at=since)
+    elif name == "replies":
+        ReceivedPost.objects.create(carrier="simulator", body=b"x", received_at=since)
     elif name == "notifications":
         make_alert(make_api_user(threshold=5))
         Notification.objects.update(due_at=since)
@@ -183,6 +198,16 @@ def overdue(name, now):
     elif name == "sender_notices":
         senders.refuse(make_account().senders.get(), "No", by=None)
         SenderNotice.objects.update(due_at=since)
+    elif name == "notices":
+        kind = Notice.Kind.NOT_RENEWED
+        notices.tell_later(make_account(), kind, "today", at=since)
+    elif name == "exports":
+        message_exports.ask(make_account(), "", by=make_user())
+        MessageExport.objects.update(due_at=since)
+    elif name == "mass_cancellations":
+        MassCancellation.objects.create(
+            account=make_account(), upto_message=1, asked=1, due_at=since, made_at=since
+        )
     elif name == "callbacks":
         message = make_message()
         Callback.objects.create(
@@ -248,12 +273,16 @@ class TestOutbox:
     def test_is_found_by_its_index(self, outbox):
         index = {
             "batches": "batches_due",
+            "exports": "message_exports_due",
+            "mass_cancellations": "mass_cancellations_due",
+            "notices": "notices_due",
             "sender_notices": "sender_notices_due",
             "scheduled": "messages_scheduled",
             "submitting": "messages_submitting",
             # Both have these messages and few others; which is cheaper is for the database to say.
             "unanswered": "messages_submitting|messages_with_carrier",
             "dlrs": "dlr_posts_to_read",
+            "replies": "received_posts_to_read",
             "callbacks": "callbacks_due",
             "notifications": "notifications_due",
         }[outbox.name]

@@ -5,7 +5,7 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
-from sms_accounts import orders, senders, submission
+from sms_accounts import mail_outbox, orders, senders, submission
 from sms_accounts.models import Account, Activity, Membership, Sender, SenderNotice
 from tests.alerted import smtp_at
 from tests.factories import (
@@ -220,10 +220,10 @@ class TestDecisions:
         senders.refuse(asked(account), "No", by=staff)
         with time_machine.travel(timezone.now(), tick=False) as clock:
             smtp_at(settings, 1)
-            for _ in range(senders.MOST_TRIES - 1):
+            for _ in range(mail_outbox.MOST_TRIES - 1):
                 assert senders.tell_due() == 0
                 assert SenderNotice.objects.get().state == "waiting"
-                clock.shift(senders.AGAIN)
+                clock.shift(mail_outbox.AGAIN)
             senders.tell_due()
 
         assert SenderNotice.objects.get().state == "given_up"

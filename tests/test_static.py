@@ -64,6 +64,17 @@ class TestTheContentSecurityPolicy:
         assert not re.search(r"""(src=|href=|url\(|import )\s*["']?(https?:)?//""", text)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/auth/login/", "/static/vendor/bootstrap/bootstrap.min.css"])
+def test_is_sent_packed_to_browsers_that_can_unpack_it(client, path):
+    plain = client.get(path)
+    packed = client.get(path, headers={"Accept-Encoding": "gzip"})
+
+    assert packed["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain
+    assert 2 * len(packed.getvalue()) < len(plain.getvalue())
+
+
 class TestIcons:
     def named(self):
         pages = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES)

@@ -19,6 +19,7 @@ from sms_accounts.admin import (  # noqa: F401  # each registers its pages
     opt_outs,
     people,
     rates,
+    received,
     routes,
     routing,
     smpp_carriers,

@@ -39,7 +39,7 @@ class CallbackAttemptInline(ReadOnlyInline[CallbackAttempt, Callback]):
 @admin.register(Callback)
 class CallbackAdmin(ReadOnlyAdmin[Callback]):
     list_display = (
-        "message",
+        "tells_of",
         "account",
         "api_user",
         "state",
@@ -52,11 +52,12 @@ class CallbackAdmin(ReadOnlyAdmin[Callback]):
     )
     list_filter = (OutcomeFilter,)
     actions = ("release",)
-    list_select_related = ("message", "account", "api_user")
+    list_select_related = ("message", "received", "account", "api_user")
     search_fields = ("url",)
     search_help_text = _("Id of a message, or name of an account")
     fields = (
         "message",
+        "received",
         "account",
         "api_user",
         "url",
@@ -74,6 +75,12 @@ class CallbackAdmin(ReadOnlyAdmin[Callback]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Callback]:
         last = CallbackAttempt.objects.filter(callback=OuterRef("pk")).order_by("-pk")
         return super().get_queryset(request).annotate(problem=Subquery(last.values("problem")[:1]))
+
+    @admin.display(description=_("message"))
+    def tells_of(self, callback: Callback) -> str:
+        if callback.received_id is None:
+            return f"{callback.message_id}"
+        return _("reply %(id)s") % {"id": callback.received_id}
 
     @admin.display(description=_("last problem"))
     def last_problem(self, callback: Any) -> str:

@@ -33,10 +33,11 @@ _CONNECTION = {
 }
 _SPEED = ("window", "rate", "answer_seconds")
 _REPORTS = {
-    Kind.KANNEL: ("dlr_address", "new_secret", "panel_url", "err_codes"),
-    Kind.HTTP2SMS: ("dlr_address", "new_secret", "panel_url"),
+    Kind.KANNEL: ("dlr_address", "received_address", "new_secret", "panel_url", "err_codes"),
+    Kind.HTTP2SMS: ("dlr_address", "received_address", "new_secret", "panel_url"),
     Kind.GENERIC: (
         "dlr_address",
+        "received_address",
         "new_secret",
         "panel_url",
         "dlr_id",
@@ -128,7 +129,7 @@ class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: HttpCarrier | None = None) -> Any:
         # To rename it would make strangers of its messages.
-        return () if obj is None else ("name", "kind", "dlr_address")
+        return () if obj is None else ("name", "kind", "dlr_address", "received_address")
 
     def get_fieldsets(self, request: HttpRequest, obj: HttpCarrier | None = None) -> Any:
         if obj is None:
@@ -148,10 +149,10 @@ class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
                 (_("What is said"), ("headers", "body_kind", "body", coding)),
                 (_("What is answered"), ("reading", "id_at", "code_at", "answer_codes")),
             ]
-        # The address is all that lets a report in.
+        # The addresses are all that lets a report or a reply in.
         may_see = self.has_change_permission(request, obj)
-        of_reports = _REPORTS[kind] if may_see else _REPORTS[kind][1:]
-        sections.append((_("Reports"), of_reports))
+        of_reports = _REPORTS[kind] if may_see else _REPORTS[kind][2:]
+        sections.append((_("Reports and replies"), of_reports))
         few = {"classes": ("collapse",), "fields": ("certificates",)}
         return [
             *((title, {"fields": fields}) for title, fields in sections),
@@ -164,6 +165,14 @@ class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
         if not address:
             return _("It cannot be read any more. Give it a new one.")
         return format_html("<code>{}</code><br>{}", address, _TELLS[Kind(row.kind)])
+
+    @admin.display(description=gettext_lazy("address for replies"))
+    def received_address(self, row: HttpCarrier) -> str:
+        address = carrier_accounts.received_address_of(row)
+        if not address:
+            return "-"
+        told = _("For messages from phones, by GET or POST with from, to, text and, if any, id.")
+        return format_html("<code>{}</code><br>{}", address, told)
 
     def save_model(self, request: HttpRequest, obj: HttpCarrier, form: Any, change: bool) -> None:
         if password := form.cleaned_data["password"]:

@@ -20,6 +20,7 @@ from sms_accounts.carriers.http.carrier import Http
 from sms_accounts.carriers.http.options import Dialect as HttpDialect
 from sms_accounts.carriers.http.options import Generic, Http2sms, Kannel
 from sms_accounts.carriers.http.options import Options as HttpOptions
+from sms_accounts.carriers.replies import HasReplies, MalformedReply, Reply, parse_plain
 from sms_accounts.carriers.simulator import Simulator
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.options import Ids as SmppIds
@@ -33,14 +34,17 @@ __all__ = [
     "Dlr",
     "DlrState",
     "Generic",
+    "HasReplies",
     "Http",
     "Http2sms",
     "HttpDialect",
     "HttpOptions",
     "Kannel",
     "MalformedDlr",
+    "MalformedReply",
     "OutcomeUnknown",
     "Rejected",
+    "Reply",
     "Smpp",
     "SmppIds",
     "SmppJoining",
@@ -52,6 +56,7 @@ __all__ = [
     "asked_at",
     "get",
     "over_http",
+    "parse_plain",
 ]
 
 

@@ -34,6 +34,15 @@ STATS = {
     "076": "REJECTD",
     "202": "REJECTD",
 }
+# Phones that take a message and answer it a moment later, if it came from a number.
+REPLIES = {
+    "901": "OK, thank you!",
+    "902": "STOP",
+    "903": "Stop!",
+    "904": "Merci beaucoup ! Ça me va très bien 👍 " + "à demain, à la même heure. " * 6 + "Ciao",
+}
+# Asked whether it wants messages again, this one does; it does not answer that it gets them.
+_CHANGES_ITS_MIND = "903"
 _TROUBLE = {"001", "002"}
 _STAYS_ACCEPTED = "003"
 _DELIVERED = "004"
@@ -75,6 +84,9 @@ class Plan:
     ptt: str
     answer_after: timedelta
     reports: tuple[Report, ...]
+    # What the phone sends back so long after the message was delivered, and nothing mostly.
+    reply: str = ""
+    reply_after: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,18 +95,29 @@ class _Timing:
     final_after: timedelta
 
 
-def plan(*, msisdn: str, reference: str, part: int, parts: int) -> Plan:
+def plan(*, msisdn: str, reference: str, part: int, parts: int, text: str = "") -> Plan:
     """Return what becomes of a part, always the same for the same arguments."""
     behaviour, ptt = _read(msisdn)
     if behaviour is Behaviour.LAST_PART and part < parts:
         ptt = _DELIVERED
     share = zlib.crc32(reference.encode()) % 1000 / 1000
+    timing = _timing(behaviour, msisdn, share)
     return Plan(
         behaviour=behaviour,
         ptt=ptt,
         answer_after=timedelta(milliseconds=5 + 45 * share),
-        reports=_reports(behaviour, ptt, _timing(behaviour, msisdn, share)),
+        reports=_reports(behaviour, ptt, timing),
+        reply=_reply(ptt, text) if part == parts and behaviour is not Behaviour.REFUSED else "",
+        reply_after=timing.final_after + _LITTLE,
     )
+
+
+def _reply(ptt: str, text: str) -> str:
+    if ptt == _CHANGES_ITS_MIND and "START" in text:
+        return "Start!"
+    if ptt == _CHANGES_ITS_MIND and "STOP" in text:
+        return ""
+    return REPLIES.get(ptt, "")
 
 
 def _read(msisdn: str) -> tuple[Behaviour, str]:
@@ -137,7 +160,7 @@ def _reports(behaviour: Behaviour, ptt: str, timing: _Timing) -> tuple[Report, .
 
 
 def _final(ptt: str, *, after: timedelta) -> Report:
-    if ptt in _TROUBLE or ptt == _DELIVERED:
+    if ptt in _TROUBLE or ptt in REPLIES or ptt == _DELIVERED:
         return Report(stat="DELIVRD", err="000", after=after)
     return Report(stat=STATS.get(ptt, "UNDELIV"), err=ptt, after=after)
 

@@ -1,7 +1,8 @@
 """A carrier for trying things out, a program of its own; alone answers submits and sends DLRs back.
 
-It knows the panel only by two HTTP calls: `POST /submit`, which it answers, and the DLR URL, which
-it calls. `GET /log` tells what it has seen. All of them carry `Authorization: Bearer SECRET`.
+It knows the panel only by HTTP calls: `POST /submit`, which it answers, and the URLs for DLRs and
+for replies, which it calls. `GET /log` tells what it has seen. All of them carry
+`Authorization: Bearer SECRET`.
 """
 
 import hmac
@@ -10,6 +11,7 @@ import math
 import socket
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -44,11 +46,19 @@ _LONGEST_EARLY = timedelta(seconds=3)
 class SimulatedSmsc:
     """The carrier: a listener and its lanes of DLRs over one state. Use it as a context manager.
 
-    `pace` stretches every wait; with 0 all happens at once.
+    `pace` stretches every wait; with 0 all happens at once. Without a `reply_url` no phone answers.
     """
 
     def __init__(
-        self, *, host: str, port: int, state: Path, dlr_url: str, secret: str, pace: float = 1.0
+        self,
+        *,
+        host: str,
+        port: int,
+        state: Path,
+        dlr_url: str,
+        secret: str,
+        reply_url: str = "",
+        pace: float = 1.0,
     ) -> None:
         self.secret = secret
         self.pace = pace
@@ -67,6 +77,9 @@ class SimulatedSmsc:
             headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
         )
         self._lanes = [_Lane(number, self, dlr_url) for number in range(_LANES)]
+        self._takes_replies = bool(reply_url)
+        if reply_url:
+            self._lanes.append(_Lane(self.state.lane_of_replies, self, reply_url))
         self._serving = threading.Thread(
             target=self._listener.serve_forever, kwargs={"poll_interval": 0.1}, name="listener"
         )
@@ -101,8 +114,14 @@ class SimulatedSmsc:
     def take(self, wire: Mapping[str, Any]) -> tuple[Taking, Plan]:
         """Take one submit and see that its DLRs go out in time."""
         plan = simulated_numbers.plan(
-            msisdn=wire["to"], reference=wire["ref"], part=wire["part"], parts=wire["parts"]
+            msisdn=wire["to"],
+            reference=wire["ref"],
+            part=wire["part"],
+            parts=wire["parts"],
+            text=wire["text"],
         )
+        if not self._takes_replies:
+            plan = replace(plan, reply="")
         now = datetime.now(UTC)
         taking = self.state.take(
             reference=wire["ref"], wire=wire, plan=plan, pace=self.pace, now=now
@@ -111,6 +130,8 @@ class SimulatedSmsc:
         if taking.verdict is Verdict.TAKEN and plan.reports:
             first_due_at = now + min(report.after for report in plan.reports) * self.pace
             self._lanes[self.state.lane_of(taking.number)].expect(first_due_at)
+        if taking.verdict is Verdict.TAKEN and plan.reply:
+            self._lanes[-1].expect(now + plan.reply_after * self.pace)
         return taking, plan
 
     def wait_as_planned(self, taking: Taking, plan: Plan) -> None:
@@ -124,7 +145,7 @@ class SimulatedSmsc:
                 return
 
     def report(self, url: str, dlrs: list[Pending]) -> bool:
-        """Send DLRs in one call; tell whether the panel took them."""
+        """Send DLRs or replies in one call; tell whether the panel took them."""
         body = "[" + ",".join(dlr.body for dlr in dlrs) + "]"
         try:
             response = self._dlrs.request("POST", url, body=body.encode(), redirect=False)
@@ -138,13 +159,13 @@ class SimulatedSmsc:
 
 
 class _Lane:
-    """A thread that sends the DLRs of its share of the submits, in order, until each is taken."""
+    """A thread that sends its share of the DLRs, or all replies, in order, until each is taken."""
 
-    def __init__(self, number: int, smsc: SimulatedSmsc, dlr_url: str) -> None:
+    def __init__(self, number: int, smsc: SimulatedSmsc, url: str) -> None:
         self.thread = threading.Thread(target=self._run, name=f"lane-{number}")
         self._number = number
         self._smsc = smsc
-        self._dlr_url = dlr_url
+        self._url = url
         self._woken = threading.Event()
         self._wakes_at = datetime.max.replace(tzinfo=UTC)
 
@@ -163,7 +184,7 @@ class _Lane:
             if not dlrs:
                 self._sleep()
                 continue
-            if self._smsc.report(self._dlr_url, dlrs):
+            if self._smsc.report(self._url, dlrs):
                 self._smsc.state.forget(dlrs)
                 wait = _FIRST_WAIT
                 # A busy lane gathers what comes next, so that many DLRs share one call.

@@ -81,7 +81,10 @@ class Pending:
 
 
 class State:
-    """Submits and pending DLRs. Safe to share among threads; survives a kill at any moment."""
+    """Submits, and DLRs and replies that are pending; these have the lane after those of DLRs.
+
+    Safe to share among threads; survives a kill at any moment.
+    """
 
     def __init__(self, path: Path, *, lanes: int) -> None:
         self._lanes = lanes
@@ -132,6 +135,9 @@ class State:
                 )
             self._db.execute("INSERT INTO handsets (submit) VALUES (?)", (number,))
             self._plan_dlrs(number, carrier_message_id, reference, plan, pace, now)
+            if plan.reply and wire["from"].isdecimal():
+                # Nobody can answer a name.
+                self._plan_reply(number, wire, plan, now + plan.reply_after * pace)
         return Taking(verdict=Verdict.TAKEN, number=number, carrier_message_id=carrier_message_id)
 
     def due(self, lane: int, *, now: datetime, at_most: int) -> list[Pending]:
@@ -164,9 +170,14 @@ class State:
     def pending_of(self, submit_number: int) -> int:
         with self._lock:
             (pending,) = self._db.execute(
-                "SELECT count(*) FROM dlrs WHERE submit = ?", (submit_number,)
+                "SELECT count(*) FROM dlrs WHERE submit = ? AND lane < ?",
+                (submit_number, self._lanes),
             ).fetchone()
         return int(pending)
+
+    @property
+    def lane_of_replies(self) -> int:
+        return self._lanes
 
     def lane_of(self, submit_number: int) -> int:
         """Return the lane in which all DLRs of a part travel, so that they keep their order."""
@@ -178,7 +189,9 @@ class State:
             seen, repeated = self._db.execute(
                 "SELECT count(*), total(repeated > 0) FROM submits"
             ).fetchone()
-            (pending,) = self._db.execute("SELECT count(*) FROM dlrs").fetchone()
+            pending, replies = self._db.execute(
+                "SELECT total(lane < ?), total(lane = ?) FROM dlrs", (self._lanes, self._lanes)
+            ).fetchone()
             rows = self._db.execute(
                 "SELECT number, carrier_message_id, asked, repeated, seen_at,"
                 " (SELECT count(*) FROM handsets WHERE submit = submits.number), wire FROM submits"
@@ -188,7 +201,8 @@ class State:
         return {
             "seen": seen,
             "seen_twice": int(repeated),
-            "pending_dlrs": pending,
+            "pending_dlrs": int(pending),
+            "pending_replies": int(replies),
             "submits": [
                 {
                     "number": number,
@@ -255,6 +269,20 @@ class State:
             rows.append((number, self.lane_of(number), due_at.timestamp(), json.dumps(body)))
         self._db.executemany(
             "INSERT INTO dlrs (submit, lane, due_at, body) VALUES (?, ?, ?, ?)", rows
+        )
+
+    def _plan_reply(
+        self, number: int, wire: Mapping[str, Any], plan: Plan, due_at: datetime
+    ) -> None:
+        body = {
+            "id": secrets.token_hex(8),
+            "from": wire["to"],
+            "to": wire["from"],
+            "text": plan.reply,
+        }
+        self._db.execute(
+            "INSERT INTO dlrs (submit, lane, due_at, body) VALUES (?, ?, ?, ?)",
+            (number, self._lanes, due_at.timestamp(), json.dumps(body)),
         )
 
     def _forget_old(self) -> None:

@@ -13,7 +13,8 @@ from django_stubs_ext import StrOrPromise
 
 from sms_accounts.forms.days import DayField, midnight
 from sms_accounts.forms.layout import in_a_row
-from sms_accounts.models import Activity
+from sms_accounts.forms.users import ApiUserField, OfferedUsers, offer_users
+from sms_accounts.models import Account, Activity
 
 _ALL = ("", gettext_lazy("All"))
 PROGRAM = "program"
@@ -21,10 +22,7 @@ ACCOUNT, USERS = "account", "users"
 
 
 class ActivityFilterForm(forms.Form):
-    """Which changes are shown. A value that cannot be read is told, and leaves nothing out.
-
-    The API user is typed, not chosen: an account may have thousands, and some are deleted.
-    """
+    """Which changes are shown. A value that cannot be read is told, and leaves nothing out."""
 
     by = forms.ChoiceField(label=gettext_lazy("By"), required=False)
     about = forms.ChoiceField(
@@ -36,7 +34,7 @@ class ActivityFilterForm(forms.Form):
             (USERS, gettext_lazy("API users")),
         ],
     )
-    user = forms.CharField(label=gettext_lazy("ID of an API user"), required=False, max_length=40)
+    user = ApiUserField()
     action = forms.ChoiceField(label=gettext_lazy("Change"), required=False)
     since = DayField(label=gettext_lazy("From"))
     until = DayField(label=gettext_lazy("To"))
@@ -47,11 +45,12 @@ class ActivityFilterForm(forms.Form):
         *,
         people: Sequence[tuple[str, str]],
         actions: Sequence[tuple[str, StrOrPromise]],
-        zone: ZoneInfo,
+        account: Account,
     ) -> None:
         typed = {name: str(value).replace("\0", "") for name, value in data.items()}
         super().__init__(typed, auto_id="filter_%s")
-        self._zone = zone
+        self._zone = ZoneInfo(account.time_zone)
+        offer_users(self, "user", OfferedUsers(account), with_deleted=True)
         self._choose("by", [*people, (PROGRAM, _("The program"))])
         self._choose("action", actions)
         self.helper = in_a_row(*self.fields)
@@ -72,8 +71,8 @@ class ActivityFilterForm(forms.Form):
             activities = activities.filter(by=None if by == PROGRAM else int(by))
         if about := chosen.get("about"):
             activities = activities.filter(api_user__isnull=about == ACCOUNT)
-        if user := chosen.get("user"):
-            activities = activities.filter(api_user__login__iexact=user)
+        if users := chosen.get("user"):
+            activities = activities.filter(api_user__in=users)
         if action := chosen.get("action"):
             activities = activities.filter(action=action)
         if since := chosen.get("since"):

@@ -5,15 +5,14 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
 from django.http import QueryDict
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sms_accounts.forms.days import DayField, midnight
-from sms_accounts.models import Account, Alert, ApiUser, Notification
+from sms_accounts.forms.users import ApiUserField, OfferedUsers, offer_users
+from sms_accounts.models import Account, Alert, Notification
 
-ACCOUNT = "account"
+ACCOUNT, USERS = "account", "users"
 
 
 class AlertFilterForm(forms.Form):
@@ -22,7 +21,16 @@ class AlertFilterForm(forms.Form):
     What is filled in wrongly filters nothing.
     """
 
-    about = forms.ChoiceField(label=gettext_lazy("About"), required=False)
+    about = forms.ChoiceField(
+        label=gettext_lazy("About"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("Anybody")),
+            (ACCOUNT, gettext_lazy("The account")),
+            (USERS, gettext_lazy("API users")),
+        ],
+    )
+    user = ApiUserField()
     kind = forms.ChoiceField(
         label=gettext_lazy("Kind"),
         required=False,
@@ -38,30 +46,27 @@ class AlertFilterForm(forms.Form):
 
     def __init__(self, data: QueryDict, *, account: Account) -> None:
         typed = {key: str(value).replace("\0", "") for key, value in data.items()}
+        # Links of earlier days have the key of a user there.
+        if typed.get("about", "").isdecimal():
+            typed["user"] = typed.pop("about")
         super().__init__(typed, auto_id="filter-%s")
-        users = ApiUser.objects.filter(account=account, alerts__isnull=False).distinct()
-        self.fields["about"].choices = [  # type: ignore[attr-defined]  # that of a choice
-            ("", _("Anybody")),
-            (ACCOUNT, _("The account")),
-            *(
-                (str(pk), login)
-                for pk, login in users.order_by(Lower("login"), "pk").values_list("pk", "login")
-            ),
-        ]
+        offer_users(self, "user", OfferedUsers(account), with_deleted=True)
         self._zone = ZoneInfo(account.time_zone)
         for field in self.fields.values():
-            is_choice = isinstance(field, forms.ChoiceField)
+            is_choice = isinstance(field.widget, forms.Select)
             field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
         self.is_valid()
 
     def chosen(self) -> dict[str, str]:
-        return {name: str(value) for name, value in self.cleaned_data.items() if value}
+        """What is searched for, as a link repeats it."""
+        return {name: str(self.data[name]) for name, value in self.cleaned_data.items() if value}
 
     def filtered(self, alerts: QuerySet[Alert]) -> QuerySet[Alert]:
         chosen = self.cleaned_data
         if about := chosen.get("about"):
-            is_account = about == ACCOUNT
-            alerts = alerts.filter(api_user=None if is_account else int(about))
+            alerts = alerts.filter(api_user__isnull=about == ACCOUNT)
+        if users := chosen.get("user"):
+            alerts = alerts.filter(api_user__in=users)
         if kind := chosen.get("kind"):
             alerts = alerts.filter(kind=kind)
         if since := chosen.get("since"):

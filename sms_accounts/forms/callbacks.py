@@ -1,6 +1,5 @@
 """The forms of the tab of callbacks: which ones are shown, and since when to send again."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,8 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sms_accounts.forms.layout import in_a_row, laid_out
-
-Choices = Sequence[tuple[str, str]]
+from sms_accounts.forms.users import ApiUserField, OfferedUsers, offer_users
 
 _ALL = [("", gettext_lazy("All"))]
 _OUTCOMES = [
@@ -45,38 +43,36 @@ class _Moment(forms.DateTimeField):
 class FilterForm(forms.Form):
     """Which callbacks are shown. A value that cannot be read leaves nothing out."""
 
-    user = forms.ChoiceField(label=gettext_lazy("API user"), required=False)
+    user = ApiUserField()
     outcome = forms.ChoiceField(
         label=gettext_lazy("Outcome"), choices=[*_ALL, *_OUTCOMES], required=False
     )
     since = _Moment(label=gettext_lazy("Changed since"))
     until = _Moment(label=gettext_lazy("Changed until"))
 
-    def __init__(self, data: QueryDict, *, users: Choices) -> None:
-        super().__init__(data, auto_id="filter_%s")
-        field = self.fields["user"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
-        field.choices = [*_ALL, *users]
+    def __init__(self, data: QueryDict, *, users: OfferedUsers) -> None:
+        typed = {name: str(value).replace("\0", "") for name, value in data.items()}
+        super().__init__(typed, auto_id="filter_%s")
+        offer_users(self, "user", users, with_deleted=True)
         self.helper = in_a_row("user", "outcome", "since", "until")
+        self.is_valid()
 
 
 class ReplayForm(forms.Form):
     """Since when all that failed is sent again, of one user or of all."""
 
-    replay_user = forms.ChoiceField(label=gettext_lazy("API user"), required=False)
+    replay_user = ApiUserField()
     replay_since = _Moment(label=gettext_lazy("Send all again that failed since"), required=True)
 
-    def __init__(self, data: QueryDict | None, *, users: Choices, user: str) -> None:
+    def __init__(self, data: QueryDict | None, *, users: OfferedUsers, login: str) -> None:
         super().__init__(
             data,
             initial={
                 "replay_since": timezone.localtime() - timedelta(days=1),
-                "replay_user": user,
+                "replay_user": login,
             },
         )
-        field = self.fields["replay_user"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
-        field.choices = [*_ALL, *users]
+        offer_users(self, "replay_user", users)
         self.helper = FormHelper()
         self.helper.form_class = "filter-form"
         self.helper.attrs = {"novalidate": ""}

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sms_accounts import http2sms
+from sms_accounts.forms.users import ApiUserField, OfferedUsers, offer_users
 
 # Of the simulated carrier's numbers the most useful ones; docs/test-numbers.md has all.
 TEST_NUMBERS: Mapping[str, Any] = {
@@ -33,11 +34,18 @@ Choices = Sequence[tuple[str, str]]
 class ChooseForm(forms.Form):
     """Whom the programs are for, and which sender they show."""
 
-    user = forms.ChoiceField(label=gettext_lazy("API user"))
+    user = ApiUserField(required=True)
     sender = forms.ChoiceField(label=gettext_lazy("Sender"))
 
-    def __init__(self, *, users: Choices, senders: Choices, initial: Mapping[str, str]) -> None:
-        super().__init__(None, auto_id="choose_%s", initial=dict(initial))
+    def __init__(
+        self,
+        data: Mapping[str, str] | None,
+        *,
+        users: OfferedUsers,
+        senders: Choices,
+        initial: Mapping[str, str],
+    ) -> None:
+        super().__init__(data, auto_id="choose_%s", initial=dict(initial))
         _offer(self, users, senders)
         self.helper = _helper(
             Div("user", "sender", StrictButton(_("Show"), type="submit", css_class="btn-secondary"))
@@ -52,7 +60,7 @@ class TryForm(forms.Form):
     Its key makes a form that is sent twice, by a reload say, one message.
     """
 
-    user = forms.ChoiceField(label=gettext_lazy("API user"))
+    user = ApiUserField(required=True)
     password = forms.CharField(
         label=gettext_lazy("Password of this user"),
         strip=False,
@@ -85,14 +93,13 @@ class TryForm(forms.Form):
         self,
         data: QueryDict | None,
         *,
-        users: Choices,
+        users: OfferedUsers,
         senders: Choices,
         initial: Mapping[str, str],
         cost: str,
     ) -> None:
         super().__init__(data, initial={**initial, "key": f"try-{secrets.token_hex(8)}"})
         _offer(self, users, senders)
-        self._logins = dict(users)
         self.fields["msisdn"].help_text = cost
         button = StrictButton(
             _("Send"), type="submit", css_class="btn-primary", data_busy=_("Sending…")
@@ -108,7 +115,7 @@ class TryForm(forms.Form):
         return http2sms.with_options(
             http2sms.form(
                 account=account,
-                login=self._logins[typed["user"]],
+                login=typed["user"][0].login,
                 password=typed["password"],
                 sender=typed["sender"],
                 msisdn=typed["msisdn"],
@@ -121,15 +128,15 @@ class TryForm(forms.Form):
     def choices_made(self) -> dict[str, str]:
         """Return what the next call begins with: everything but the password and the key."""
         return {
-            name: value
-            for name, value in self.cleaned_data.items()
+            name: str(self.data[name])
+            for name in self.cleaned_data
             if name not in ("password", "key")
         }
 
 
-def _offer(form: forms.Form, users: Choices, senders: Choices) -> None:
-    for name, choices in (("user", users), ("sender", senders)):
-        cast(forms.ChoiceField, form.fields[name]).choices = choices
+def _offer(form: forms.Form, users: OfferedUsers, senders: Choices) -> None:
+    offer_users(form, "user", users)
+    cast(forms.ChoiceField, form.fields["sender"]).choices = senders
 
 
 def _helper(*layout: object, css_class: str = "") -> FormHelper:

@@ -1,12 +1,17 @@
 """Lays out the forms of the panel: fields, then Cancel and the button that goes ahead."""
 
+from typing import Any
+
 from crispy_forms.bootstrap import StrictButton
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout
 from django import forms
+from django.forms.renderers import BaseRenderer
+from django.forms.utils import flatatt
 from django.template import Context
 from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
@@ -57,8 +62,10 @@ class Details(Div):  # type: ignore[misc]  # crispy has no types
 
     template = "components/details.html"
 
-    def __init__(self, summary: StrOrPromise, *fields: object) -> None:
-        super().__init__(*fields, css_class="explanation")
+    def __init__(
+        self, summary: StrOrPromise, *fields: object, css_class: str = "explanation"
+    ) -> None:
+        super().__init__(*fields, css_class=css_class)
         self.summary = summary
 
     def render(
@@ -69,3 +76,29 @@ class Details(Div):  # type: ignore[misc]  # crispy has no types
         return render_to_string(
             self.template, {"details": self, "fields": fields, "is_open": is_open}
         )
+
+
+class LongSelect(forms.Select):
+    """A choice among many, drawn at once.
+
+    Django draws each option by a template, all of which take longer than the rest of a page.
+    """
+
+    def render(
+        self,
+        name: str,
+        value: Any,
+        attrs: dict[str, Any] | None = None,
+        renderer: BaseRenderer | None = None,
+    ) -> SafeString:
+        chosen = "" if value is None else str(value)
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            (
+                (key, mark_safe(" selected") if str(key) == chosen else "", label)
+                for key, label in self.choices
+            ),
+        )
+        given = self.build_attrs(self.attrs, {**(attrs or {}), "name": name})
+        return format_html("<select{}>{}</select>", flatatt(given), options)

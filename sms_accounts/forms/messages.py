@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -13,8 +14,9 @@ from django_stubs_ext import StrOrPromise
 
 from sms_accounts import codes, countries
 from sms_accounts.forms.days import DayField, midnight
-from sms_accounts.forms.layout import in_a_row, laid_out
-from sms_accounts.models import FINAL, Message, State, Submission
+from sms_accounts.forms.layout import Details, LongSelect, in_a_row, laid_out
+from sms_accounts.forms.users import ApiUserField, OfferedUsers, offer_users
+from sms_accounts.models import FINAL, Account, Message, State, Submission
 
 Choices = Sequence[tuple[str, str]]
 
@@ -33,6 +35,8 @@ _GROUPS: dict[str, tuple[StrOrPromise, frozenset[State]]] = {
 # What a number or an id may be written with, beside its digits.
 _SIGNS = str.maketrans("", "", " .-()/\u00a0")
 _LONGEST_KEY = 18
+# What few search by is put away: on a phone all of it would fill the screen.
+_MORE = ("ptt", "channel", "country", "sender", "tag", "since", "until")
 
 
 def _countries() -> Choices:
@@ -44,11 +48,12 @@ class MessageFilterForm(forms.Form):
     """Which messages are shown. A value that cannot be read is told, and leaves nothing out."""
 
     q = forms.CharField(label=gettext_lazy("Number or id"), required=False, max_length=40)
-    user = forms.ChoiceField(label=gettext_lazy("API user"), required=False)
+    user = ApiUserField()
     state = forms.ChoiceField(
         label=gettext_lazy("State"),
         required=False,
         choices=[_ALL, *((key, label) for key, (label, _of) in _GROUPS.items()), *State.choices],
+        widget=LongSelect,
     )
     ptt = forms.TypedChoiceField(
         label="ptt",
@@ -56,29 +61,30 @@ class MessageFilterForm(forms.Form):
         coerce=int,
         empty_value=None,
         choices=[_ALL, *((str(ptt), str(ptt)) for ptt in codes.PTTS)],
+        widget=LongSelect,
     )
     channel = forms.ChoiceField(
         label=gettext_lazy("Channel"), required=False, choices=[_ALL, *Submission.Channel.choices]
     )
-    country = forms.ChoiceField(label=gettext_lazy("Country"), required=False)
+    country = forms.ChoiceField(label=gettext_lazy("Country"), required=False, widget=LongSelect)
     sender = forms.CharField(label=gettext_lazy("Sender"), required=False, max_length=15)
     tag = forms.CharField(label=gettext_lazy("Tag"), required=False, max_length=20)
     since = DayField(label=gettext_lazy("From"))
     until = DayField(label=gettext_lazy("To"))
 
-    def __init__(self, data: QueryDict, *, users: Choices, zone: ZoneInfo) -> None:
+    def __init__(self, data: QueryDict, *, account: Account) -> None:
         typed = {name: str(value).replace("\0", "") for name, value in data.items()}
         super().__init__(typed, auto_id="filter_%s")
-        self._zone = zone
-        self._offer("user", users)
-        self._offer("country", _countries())
-        self.helper = in_a_row(*self.fields)
+        self._account = account
+        self._zone = ZoneInfo(account.time_zone)
+        offer_users(self, "user", OfferedUsers(account), with_deleted=True)
+        country = self.fields["country"]
+        assert isinstance(country, forms.ChoiceField)  # noqa: S101  # declared above
+        country.choices = [_ALL, *_countries()]
         self.is_valid()
-
-    def _offer(self, name: str, choices: Choices) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
-        field.choices = [_ALL, *choices]
+        first = [name for name in self.fields if name not in _MORE]
+        more = Details(_("More filters"), *_MORE, css_class="more-filters")
+        self.helper = in_a_row(*first, more)
 
     def clean_q(self) -> str:
         digits = str(self.cleaned_data["q"]).translate(_SIGNS).removeprefix("+").removeprefix("00")
@@ -92,20 +98,31 @@ class MessageFilterForm(forms.Form):
         """What is searched for, as a link repeats it."""
         return {name: str(self.data[name]) for name, value in self.cleaned_data.items() if value}
 
-    def filtered(self, messages: QuerySet[Message]) -> QuerySet[Message]:
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a filter, or an error, among those that are put away."""
+        return any(self.data.get(name) for name in _MORE)
+
+    @property
+    def is_of_users(self) -> bool:
+        return bool(self.cleaned_data.get("user"))
+
+    def found(self) -> QuerySet[Message]:
+        """Return the messages of the account that are like that, in no order."""
         chosen = self.cleaned_data
+        messages = Message.objects.filter(account=self._account)
+        if users := chosen.get("user"):
+            # Their orders alone: with the account beside them, SQLite would begin with all of its
+            # messages.
+            orders = Submission.objects.filter(api_user__in=users)
+            messages = Message.objects.filter(submission__in=orders.values("pk"))
         if digits := chosen.get("q"):
-            wanted = Q(msisdn=digits)
-            if len(digits) <= _LONGEST_KEY:
-                wanted |= Q(pk=int(digits))
-            messages = messages.filter(wanted)
+            messages = messages.filter(pk__in=self._like(digits))
         if state := chosen.get("state"):
             of_group = _GROUPS.get(state)
             messages = messages.filter(state__in=of_group[1] if of_group else {state})
         if ptt := chosen.get("ptt"):
             messages = messages.filter(ptt=ptt)
-        if user := chosen.get("user"):
-            messages = messages.filter(submission__api_user=int(user))
         if calling_code := chosen.get("country"):
             messages = messages.filter(msisdn__startswith=calling_code)
         for name in ("channel", "sender", "tag"):
@@ -117,6 +134,16 @@ class MessageFilterForm(forms.Form):
             day_after = midnight(until + timedelta(days=1), self._zone)
             messages = messages.filter(submission__created_at__lt=day_after)
         return messages
+
+    def _like(self, digits: str) -> QuerySet[Any, Any]:
+        """Return the keys of messages to a number, or of the one with this key.
+
+        As two questions in one: for either of both SQLite would look at all messages.
+        """
+        keys = Message.objects.filter(account=self._account, msisdn=digits).values("pk")
+        if len(digits) > _LONGEST_KEY:
+            return keys
+        return keys.union(Message.objects.filter(pk=int(digits)).values("pk"))
 
 
 class CancelMessagesForm(forms.Form):
@@ -130,3 +157,13 @@ class CancelMessagesForm(forms.Form):
             chosen, initial=chosen, widget=forms.MultipleHiddenInput
         )
         self.helper = laid_out("confirmed", "message", confirm=_("Yes, cancel"), is_dangerous=True)
+
+
+class CancelFoundForm(forms.Form):
+    """Confirms that all scheduled messages found, up to the newest of then, are to be cancelled."""
+
+    upto = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**63 - 1)
+
+    def __init__(self, data: QueryDict | None, *, upto: int = 0) -> None:
+        super().__init__(data, initial={"upto": upto})
+        self.helper = laid_out("upto", confirm=_("Yes, cancel all"), is_dangerous=True)

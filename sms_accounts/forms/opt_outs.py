@@ -13,7 +13,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from sms_accounts.forms.files import csv_rows, decoded
+from sms_accounts.forms.files import CsvField, csv_rows
 from sms_accounts.forms.layout import in_a_row, laid_out
 from sms_accounts.forms.numbers import international
 from sms_accounts.models import Account, OptOut
@@ -41,9 +41,9 @@ class AddForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "inputmode": "tel"}),
         help_text=gettext_lazy("In international format, one a line or with commas between them."),
     )
-    file = forms.FileField(
+    file = CsvField(
         label=gettext_lazy("Or a CSV file"),
-        required=False,
+        longest=LONGEST,
         help_text=gettext_lazy("With a column number, and note if you like; or numbers alone."),
     )
     note = forms.CharField(
@@ -68,14 +68,6 @@ class AddForm(forms.Form):
     @property
     def source(self) -> OptOut.Source:
         return OptOut.Source.IMPORT if self.cleaned_data["file"] else OptOut.Source.HAND
-
-    def clean_file(self) -> str:
-        file = self.cleaned_data["file"]
-        if file is None:
-            return ""
-        if file.size > LONGEST:
-            raise forms.ValidationError(_("The file is too long. Divide it."))
-        return decoded(file.read())
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data

@@ -148,6 +148,23 @@ def policies() -> Mapping[str, str]:
     }
 
 
+class AnswersStopForm(forms.Form):
+    """Whether a phone that sends STOP or START is answered."""
+
+    answers_stop = forms.BooleanField(
+        label=gettext_lazy("Answer STOP and START by SMS"),
+        required=False,
+        help_text=gettext_lazy(
+            "From the number that was written to, in the language of the account, at the price of "
+            "one message; each word of a phone once a day at most."
+        ),
+    )
+
+    def __init__(self, data: QueryDict | None, *, answers: bool) -> None:
+        super().__init__(data, initial={"answers_stop": answers})
+        self.helper = laid_out("answers_stop")
+
+
 class RetentionForm(forms.Form):
     """For how long texts and numbers are kept; what that removes now is to be confirmed.
 

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 from sms_accounts.forms.credits import credits_field
 from sms_accounts.forms.days import DayField, midnight
 from sms_accounts.forms.layout import in_a_row, laid_out
-from sms_accounts.models import Account, ApiUser, LedgerEntry
+from sms_accounts.forms.users import ApiUserField, OfferedUsers, offer_users
+from sms_accounts.models import Account, LedgerEntry
 from sms_accounts.models.fields import HUNDREDTH
 from sms_accounts.templatetags.panel import shown_credits
 
@@ -22,7 +23,7 @@ from sms_accounts.templatetags.panel import shown_credits
 class StatementFilterForm(forms.Form):
     """Which movements are shown. A value that cannot be read is told, and leaves nothing out."""
 
-    user = forms.CharField(label=gettext_lazy("API user"), required=False, max_length=40)
+    user = ApiUserField()
     kind = forms.ChoiceField(
         label=gettext_lazy("Kind"),
         required=False,
@@ -34,22 +35,16 @@ class StatementFilterForm(forms.Form):
     def __init__(self, data: QueryDict, *, account: Account) -> None:
         typed = {name: str(value).replace("\0", "") for name, value in data.items()}
         super().__init__(typed, auto_id="filter_%s")
-        self._account = account
         self._zone = ZoneInfo(account.time_zone)
-        self.users: list[int] | None = None
+        offer_users(self, "user", OfferedUsers(account), with_deleted=True)
         self.helper = in_a_row(*self.fields)
         self.is_valid()
 
-    def clean_user(self) -> str:
-        """Find the user by its ID; one that was deleted may have had the same."""
-        login = str(self.cleaned_data["user"])
-        if login:
-            users = ApiUser.objects.filter(account=self._account, login__iexact=login)
-            found = list(users.values_list("pk", flat=True))
-            if not found:
-                raise forms.ValidationError(_("This account never had an API user of that ID."))
-            self.users = found
-        return login
+    @property
+    def users(self) -> list[int] | None:
+        """The keys of those whose movements are shown, or None for all."""
+        users = self.cleaned_data.get("user")
+        return [user.pk for user in users] if users else None
 
     def chosen(self) -> dict[str, str]:
         """What is searched for, as a link repeats it."""

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from sms_accounts import credentials, outbound_urls, user_imports
 from sms_accounts.forms.credits import credits_field
-from sms_accounts.forms.files import csv_rows, decoded
+from sms_accounts.forms.files import CsvField, csv_rows
 from sms_accounts.forms.layout import laid_out
 from sms_accounts.forms.numbers import international
 from sms_accounts.forms.restrictions import RestrictionsForm
@@ -161,7 +161,7 @@ class ImportForm(forms.Form):
     be added; `ask` makes it the form of that page.
     """
 
-    file = forms.FileField(label=gettext_lazy("CSV file"), required=False)
+    file = CsvField(label=gettext_lazy("CSV file"), longest=LONGEST)
     text = forms.CharField(
         label=gettext_lazy("Or its text"),
         required=False,
@@ -183,14 +183,6 @@ class ImportForm(forms.Form):
         self.newcomers: list[Newcomer] = []
         self.problems: list[Problem] = []
         self.helper = laid_out("file", "text", confirm=_("Check"))
-
-    def clean_file(self) -> str:
-        file = self.cleaned_data["file"]
-        if file is None:
-            return ""
-        if file.size > LONGEST:
-            raise forms.ValidationError(_("The file is too long. Divide it."))
-        return decoded(file.read())
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data

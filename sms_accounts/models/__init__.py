@@ -25,8 +25,11 @@ from sms_accounts.models.figures import (
 from sms_accounts.models.heartbeat import Heartbeat
 from sms_accounts.models.http_carrier import HttpCarrier
 from sms_accounts.models.message import FINAL, Message, MessageEvent, State, Submission
+from sms_accounts.models.message_work import MassCancellation, MessageExport
+from sms_accounts.models.notice import Notice
 from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
+from sms_accounts.models.received import Received, ReceivedPart, ReceivedPost, ReplySettings
 from sms_accounts.models.route import (
     CarrierSwitch,
     CarrierTally,
@@ -36,6 +39,7 @@ from sms_accounts.models.route import (
     RouteCarrier,
 )
 from sms_accounts.models.routing import Rate, Sender, SenderNotice
+from sms_accounts.models.rule import Incident, Rule, RuleAction, RuleChoice
 from sms_accounts.models.sending import IdempotencyKey, Pace
 from sms_accounts.models.spending import DaySpent
 from sms_accounts.models.user import User
@@ -71,20 +75,31 @@ __all__ = [
     "Heartbeat",
     "HttpCarrier",
     "IdempotencyKey",
+    "Incident",
     "Lane",
     "LedgerEntry",
     "Level",
+    "MassCancellation",
     "Membership",
     "Message",
     "MessageEvent",
+    "MessageExport",
+    "Notice",
     "Notification",
     "OptOut",
     "Pace",
     "QuotaRenewal",
     "Rate",
+    "Received",
+    "ReceivedPart",
+    "ReceivedPost",
     "ReceiverFile",
+    "ReplySettings",
     "Route",
     "RouteCarrier",
+    "Rule",
+    "RuleAction",
+    "RuleChoice",
     "Sender",
     "SenderNotice",
     "SmppCarrier",

@@ -139,6 +139,15 @@ class Account(Watched, Called):
         return self.name
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def addresses_of(self, account: Account) -> list[str]:
+        """Return the addresses of those who are told what becomes of an account."""
+        told = self.filter(account=account, user__is_active=True).exclude(
+            role=Membership.Role.VIEWER
+        )
+        return sorted(told.values_list("user__email", flat=True))
+
+
 class Membership(models.Model):
     """What a person may do with an account."""
 
@@ -150,6 +159,8 @@ class Membership(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.OWNER)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("membership")

@@ -1,4 +1,4 @@
-"""Callbacks: changes of a message's state that a customer's URL is to hear of."""
+"""Callbacks: changes of a message's state, and replies, that a customer's URL is to hear of."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from sms_accounts.models.account import Account, Membership
 from sms_accounts.models.api_user import ApiUser
 from sms_accounts.models.message import Message, State
+from sms_accounts.models.received import Received
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -144,14 +145,23 @@ class CallbackQuerySet(models.QuerySet["Callback"]):
 
 
 class Callback(models.Model):
-    """A change of a message's state that a customer's URL is to hear of."""
+    """A change of a message's state, or a reply, that a customer's URL is to hear of.
 
-    message = models.ForeignKey(Message, models.CASCADE, related_name="callbacks")
-    account = models.ForeignKey(Account, models.CASCADE, related_name="callbacks")
-    api_user = models.ForeignKey(ApiUser, models.CASCADE, null=True, related_name="callbacks")
+    A reply has no state. It comes again with the next sequence number when a part was late.
+    """
+
+    message = models.ForeignKey(Message, models.CASCADE, null=True, related_name="callbacks")
+    received = models.ForeignKey(
+        Received, models.CASCADE, null=True, related_name="callbacks", db_index=False
+    )
+    # Indexes of these two stand below, each with the key behind it.
+    account = models.ForeignKey(Account, models.CASCADE, related_name="callbacks", db_index=False)
+    api_user = models.ForeignKey(
+        ApiUser, models.CASCADE, null=True, related_name="callbacks", db_index=False
+    )
     url = models.CharField(_("URL"), max_length=2000)
     sequence = models.PositiveSmallIntegerField(_("sequence"))
-    state = models.CharField(_("state"), max_length=13, choices=State.choices)
+    state = models.CharField(_("state"), max_length=13, choices=State.choices, blank=True)
     ptt = models.PositiveSmallIntegerField(_("ptt"), null=True)
     changed_at = models.DateTimeField(_("changed"))
     due_at = models.DateTimeField(_("next attempt"))
@@ -186,7 +196,18 @@ class Callback(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["message", "sequence", "url"], name="callback_once_per_change_and_url"
-            )
+            ),
+            # Without the condition each callback would stand in its index.
+            models.UniqueConstraint(
+                fields=["received", "sequence", "url"],
+                condition=models.Q(received__isnull=False),
+                name="callback_once_per_reply_and_url",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(message=None, received__isnull=False)
+                | models.Q(message__isnull=False, received=None),
+                name="callback_tells_of_a_message_or_of_a_reply",
+            ),
         ]
         indexes = [
             models.Index(
@@ -219,7 +240,7 @@ class Callback(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.message_id}/{self.sequence}"
+        return f"{self.message_id or f'reply {self.received_id}'}/{self.sequence}"
 
     @property
     def is_waiting(self) -> bool:

@@ -123,10 +123,19 @@ class Habit(models.Model):
     countries: models.JSONField[Any, dict[str, list[Any]]] = models.JSONField(
         _("countries"), default=dict
     )
+    # When the rules are to look at it again; none while nothing has come since. See `pauses.py`.
+    judge_at = models.DateTimeField(_("judged next"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("habit of an API user")
         verbose_name_plural = _("habits of API users")
+        indexes = [
+            models.Index(
+                fields=["judge_at", "api_user"],
+                condition=models.Q(judge_at__isnull=False),
+                name="habits_to_judge",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.api_user_id}"

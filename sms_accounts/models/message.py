@@ -66,9 +66,13 @@ class Submission(models.Model):
         PANEL = "panel", _("Panel")
         REST = "rest", _("JSON API")
         ALERT = "alert", _("Alert")
+        ANSWER = "answer", _("Answer to STOP")
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="submissions")
-    api_user = models.ForeignKey(ApiUser, models.PROTECT, null=True, related_name="submissions")
+    # Indexes of these two stand below, each with the key behind it.
+    account = models.ForeignKey(Account, models.PROTECT, related_name="submissions", db_index=False)
+    api_user = models.ForeignKey(
+        ApiUser, models.PROTECT, null=True, related_name="submissions", db_index=False
+    )
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="+")
     channel = models.CharField(_("channel"), max_length=8, choices=Channel.choices)
     sender = models.CharField(_("sender"), max_length=15)
@@ -90,6 +94,7 @@ class Submission(models.Model):
         verbose_name_plural = _("submissions")
         indexes = [
             models.Index(fields=["account", "-id"], name="submissions_of_account"),
+            models.Index(fields=["api_user", "-id"], name="submissions_of_api_user"),
             models.Index(
                 fields=["account", "created_at", "id"],
                 condition=models.Q(numbers_removed_at=None),
@@ -150,7 +155,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Message(models.Model):
     """A text on its way to one number."""
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="messages")
+    # Its index stands below, with the key behind it.
+    account = models.ForeignKey(Account, models.PROTECT, related_name="messages", db_index=False)
     submission = models.ForeignKey(Submission, models.PROTECT, related_name="messages")
     msisdn = models.CharField(_("receiver"), max_length=15)
     credits = CreditsField(_("credits"))
@@ -210,7 +216,7 @@ class Message(models.Model):
                 name="messages_parked",
             ),
             models.Index(fields=["account", "-id"], name="messages_of_account"),
-            models.Index(fields=["msisdn", "-id"], name="messages_to_msisdn"),
+            models.Index(fields=["msisdn", "account", "-id"], name="messages_to_msisdn_of_account"),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ class OptOut(models.Model):
         HAND = "hand", _("By hand")
         IMPORT = "import", _("Import")
         STAFF = "staff", _("Staff")
+        REPLY = "reply", _("STOP by SMS")
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="opt_outs", db_index=False)
     msisdn = models.CharField(_("number"), max_length=15)

@@ -1,6 +1,5 @@
 """What a message may carry as its sender, and what its destination costs."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from sms_accounts.models.account import Account, Membership
 from sms_accounts.models.api_user import ApiUser
 from sms_accounts.models.fields import CreditsField
+from sms_accounts.models.mailed import Mailed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -78,39 +78,26 @@ class Sender(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "name"], name="sender_once_per_account")
         ]
+        indexes = [
+            models.Index(
+                fields=["name"],
+                condition=models.Q(takes_replies=True),
+                name="senders_that_take_replies",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
 
 
-class SenderNoticeQuerySet(models.QuerySet["SenderNotice"]):
-    def due(self, now: datetime) -> Self:
-        return self.filter(state=SenderNotice.State.WAITING, due_at__lte=now).order_by(
-            "due_at", "id"
-        )
-
-
-class SenderNotice(models.Model):
+class SenderNotice(Mailed):
     """What staff decided about a sender, on its way to one of those who hold the account."""
-
-    class State(models.TextChoices):
-        WAITING = "waiting", _("Waiting")
-        DONE = "done", _("Sent")
-        GIVEN_UP = "given_up", _("Given up")
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
     # The words of that day: the sender may be removed, or asked for again, before the mail goes.
     sender = models.CharField(_("sender"), max_length=15)
     status = models.CharField(_("status"), max_length=8, choices=Sender.Status.choices)
     refused_because = models.CharField(_("refused because"), max_length=500, blank=True)
-    address = models.CharField(_("address"), max_length=254)
-    state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.WAITING)
-    due_at = models.DateTimeField(_("next attempt"))
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
-    done_at = models.DateTimeField(_("done"), null=True, blank=True)
-    note = models.CharField(_("note"), max_length=200, blank=True)
-
-    objects = SenderNoticeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("notice of a sender")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from sms_accounts import spending
 from sms_accounts.models import Account, ApiUser, User, Wallet
+from sms_accounts.spending import Outlook
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,25 @@ def who(request: HttpRequest) -> User:
 
 def visible_account(request: HttpRequest, name: str) -> Account:
     """Return an account of this person; somebody else's does not exist."""
-    accounts = Account.objects.visible_to(request.user).select_related("wallet")
-    return get_object_or_404(accounts, name=name)
+    return get_object_or_404(_known(Account.objects.visible_to(request.user), request), name=name)
 
 
 def managed_account(request: HttpRequest, name: str) -> Account:
     """Return an account that this person may change."""
-    accounts = Account.objects.managed_by(request.user).select_related("wallet")
-    return get_object_or_404(accounts, name=name)
+    return get_object_or_404(_known(Account.objects.managed_by(request.user), request), name=name)
+
+
+def _known(accounts: QuerySet[Account], request: HttpRequest) -> QuerySet[Account]:
+    """Add what nearly every page asks about an account, in one question with the account itself."""
+    managed = Account.objects.managed_by(request.user).filter(pk=OuterRef("pk"))
+    return accounts.select_related("wallet").annotate(may_change=Exists(managed))
 
 
 def may_change(request: HttpRequest, account: Account) -> bool:
-    return Account.objects.managed_by(request.user).filter(pk=account.pk).exists()
+    known: bool | None = getattr(account, "may_change", None)
+    if known is None:
+        return Account.objects.managed_by(request.user).filter(pk=account.pk).exists()
+    return known
 
 
 def managed_api_user(request: HttpRequest, name: str, pk: int) -> ApiUser:
@@ -58,8 +66,9 @@ def managed_api_user(request: HttpRequest, name: str, pk: int) -> ApiUser:
 
 def visible_api_user(request: HttpRequest, account: Account, pk: int) -> ApiUser:
     """Return an API user of an account that this person may see."""
-    api_users = ApiUser.objects.visible_to(request.user).select_related("wallet")
-    return get_object_or_404(api_users, account=account, pk=pk)
+    api_users = ApiUser.objects.visible_to(request.user)
+    known = api_users.select_related("account", "wallet", "renewal")
+    return get_object_or_404(known, account=account, pk=pk)
 
 
 def posted(request: HttpRequest) -> QueryDict | None:
@@ -75,14 +84,27 @@ def show(
         return render(request, template, {"account": account, **context})
 
 
-def header(account: Account, *, current: str) -> dict[str, object]:
-    """Return what the header of an account shows; `current` is the URL name of the tab."""
-    held = Wallet.objects.filter(quota_of__account=account).aggregate(held=Sum("credits"))["held"]
+def header(
+    account: Account,
+    *,
+    current: str,
+    held: Decimal | None = None,
+    outlooks: Mapping[int, Outlook] | None = None,
+) -> dict[str, object]:
+    """Return what the header of an account shows; `current` is the URL name of the tab.
+
+    `held` is what the quotas hold, and `outlooks` how long what is left lasts, by purse, where
+    the page asks for them anyway.
+    """
+    if held is None:
+        wallets = Wallet.objects.filter(quota_of__account=account)
+        held = wallets.aggregate(held=Sum("credits"))["held"]
     tabs = [
         ("account", _("Overview")),
         ("api-users", _("API users")),
         ("send", _("Send")),
         ("messages", _("Messages")),
+        ("received", _("Received")),
         ("senders", _("Senders")),
         ("credits", _("Credits")),
         ("alert-log", _("Alerts")),
@@ -93,11 +115,13 @@ def header(account: Account, *, current: str) -> dict[str, object]:
         ("options", _("Options")),
     ]
     left = account.wallet.spendable
+    if outlooks is None:
+        outlooks = spending.outlooks({account.wallet_id: left})
     return {
         "credits_left": left,
         "credits_held": held or Decimal(0),
         "credits_reserved": account.wallet.credits - left,
-        "outlook": spending.outlooks({account.wallet_id: left}).get(account.wallet_id),
+        "outlook": outlooks.get(account.wallet_id),
         "tabs": [
             Tab(label, reverse(name, args=[account.name]), is_current=name == current)
             for name, label in tabs
@@ -108,11 +132,12 @@ def header(account: Account, *, current: str) -> dict[str, object]:
 def back_to_list(request: HttpRequest, account: Account) -> str:
     """Return where a dialog leads back: the list as it was searched, sorted and paged.
 
-    `next` may name nothing but that list, whatever a link from elsewhere put there.
+    `next` may name nothing but that list, whatever a link from elsewhere put there. The rows of
+    the list leave its path out, since each has many links.
     """
     listing = reverse("api-users", args=[account.name])
     path, _mark, query = request.GET.get("next", "").partition("?")
-    if path != listing or not query:
+    if path not in ("", listing) or not query:
         return listing
     return f"{listing}?{QueryDict(query).urlencode()}"
 

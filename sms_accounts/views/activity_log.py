@@ -8,11 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
+from sms_accounts.csv_lines import written
 from sms_accounts.forms.activity_filter import ActivityFilterForm
 from sms_accounts.models import Account, Activity, User
 from sms_accounts.views.account_page import header, show, visible_account
 from sms_accounts.views.activity_words import ACTIONS, told
-from sms_accounts.views.csv_files import csv_file, written
+from sms_accounts.views.csv_files import csv_file
 from sms_accounts.views.keyset import newest_first
 
 PAGE = 50
@@ -44,7 +45,7 @@ def _form(request: HttpRequest, account: Account) -> ActivityFilterForm:
         request.GET,
         people=[(str(pk), email) for pk, email in people],
         actions=sorted(ACTIONS.items(), key=lambda action: str(action[1])),
-        zone=ZoneInfo(account.time_zone),
+        account=account,
     )
 
 

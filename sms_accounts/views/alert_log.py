@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from sms_accounts import alerts_by_hand, tasks
+from sms_accounts.csv_lines import written
 from sms_accounts.forms.alert_filter import AlertFilterForm
 from sms_accounts.models import Account, Alert, Notification
 from sms_accounts.views.account_page import (
@@ -24,7 +25,7 @@ from sms_accounts.views.account_page import (
     visible_account,
     who,
 )
-from sms_accounts.views.csv_files import csv_file, written
+from sms_accounts.views.csv_files import csv_file
 from sms_accounts.views.limits import too_often
 
 PAGE = 50

@@ -33,5 +33,5 @@ def _place(request: HttpRequest, name: str, pk: int) -> Place:
         folder="sms/api_users",
         back=back,
         secret_url=f"{secret_url}?{urlencode({'next': back})}",
-        calls_url=f"{calls_url}?user={pk}",
+        calls_url=f"{calls_url}?{urlencode({'user': api_user.login})}",
     )

@@ -1,6 +1,6 @@
 """The page of one API user: how it stands, what its settings mean now, what it sent lately."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sms_accounts import outcomes, spending
-from sms_accounts.models import Activity, AddressUse, Alert, ApiUser
+from sms_accounts.models import Activity, AddressUse, ApiUser, Incident
+from sms_accounts.spending import Outlook
 from sms_accounts.views import activity_words
 from sms_accounts.views.account_page import (
     and_back,
@@ -22,7 +23,7 @@ from sms_accounts.views.account_page import (
     visible_account,
     visible_api_user,
 )
-from sms_accounts.views.api_user_words import settings_of
+from sms_accounts.views.api_user_words import Paused, paused_words, settings_of
 
 LOOKED_BACK = timedelta(days=30)
 MOST_REFUSED = 10
@@ -45,37 +46,44 @@ def api_user(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     found = visible_api_user(request, account, pk)
     now = timezone.now()
     last_use = AddressUse.objects.accepted_of(found).first()
+    purses = (account.wallet, found.wallet)
+    outlooks = spending.outlooks({purse.pk: purse.spendable for purse in purses})
     context = {
-        **header(account, current="api-users"),
+        **header(account, current="api-users", outlooks=outlooks),
         "api_user": found,
         "may_change": may_change(request, account),
         "and_back": and_back(request),
-        **_quota(found),
+        **_quota(found, outlooks),
+        "paused": None if found.is_enabled else _paused(found),
         "stopped": None if found.is_enabled else _stopped(found),
         "last_use": last_use,
         "settings": settings_of(found, now=now),
         "refused": _refused(found, since=now - LOOKED_BACK),
         "outcomes": outcomes.of_user(found, since=now - LOOKED_BACK),
-        "most_messages": outcomes.MOST_MESSAGES,
-        "has_alerts": Alert.objects.filter(api_user=found).exists(),
         "changes": _changes(found),
     }
     return show(request, "sms/api_users/page.html", account, context)
 
 
-def _quota(api_user: ApiUser) -> dict[str, object]:
+def _quota(api_user: ApiUser, outlooks: Mapping[int, Outlook]) -> dict[str, object]:
     """Return what is left of a quota and what was used of it, for a bar; nothing without one."""
     if not api_user.has_quota:
         return {"quota": None}
     left = api_user.wallet.credits
     given = api_user.quota_given or left
-    outlook = spending.outlooks({api_user.wallet_id: left}).get(api_user.wallet_id)
     return {
         "quota": left,
         "used": max(given - left, Decimal(0)),
         "given": given,
-        "quota_outlook": outlook,
+        "quota_outlook": outlooks.get(api_user.wallet_id),
     }
+
+
+def _paused(api_user: ApiUser) -> Paused | None:
+    """Return which rule has stopped the user and why, where one has."""
+    pausing = Incident.objects.pausing().filter(api_user=api_user).select_related("api_user")
+    incident = pausing.order_by("-pk").first()
+    return paused_words(incident, api_user.account) if incident else None
 
 
 def _stopped(api_user: ApiUser) -> activity_words.Change | None:

@@ -1,6 +1,6 @@
 """Says in plain sentences what the settings of an API user mean at this moment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,9 +11,17 @@ from django.utils.text import get_text_list
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from sms_accounts import countries
+from sms_accounts import callback_settings, countries, oddities, oddity_words
 from sms_accounts.callback_figures import shown_url
-from sms_accounts.models import ApiUser, CallbackSecret, QuotaRenewal
+from sms_accounts.models import (
+    Account,
+    ApiUser,
+    CallbackSecret,
+    Incident,
+    QuotaRenewal,
+    Rule,
+    RuleAction,
+)
 from sms_accounts.templatetags.panel import moment, number, shown_credits
 
 
@@ -27,6 +35,23 @@ class Setting:
     icon: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Paused:
+    """That a rule has stopped an API user: when, and what it had found."""
+
+    api_user: ApiUser
+    at: datetime
+    title: str
+    sentence: str
+
+
+def paused_words(incident: Incident, account: Account) -> Paused:
+    """Return in words why a user is stopped; it comes with the event."""
+    at = incident.paused_at or incident.began_at
+    told = oddity_words.told(oddities.finding_of(incident), zone=ZoneInfo(account.time_zone), at=at)
+    return Paused(api_user=incident.api_user, at=at, title=told.title, sentence=told.sentence)
+
+
 def settings_of(user: ApiUser, *, now: datetime) -> list[Setting]:
     """Return all settings, in the order of the menu that people know."""
     named = (
@@ -34,8 +59,9 @@ def settings_of(user: ApiUser, *, now: datetime) -> list[Setting]:
         (_("Quota"), _quota(user), "api-user-quota", "pie-chart"),
         (_("Limit"), [_limit(user)], "api-user-limit", "bell"),
         (_("Restrictions"), [_restrictions(user)], "api-user-restrictions", "shield-lock"),
-        (_("Callback"), [_callback(user, now=now)], "api-user-callback", "link-45deg"),
+        (_("Callback"), _callback(user, now=now), "api-user-callback", "link-45deg"),
         (_("Protection"), _protection(user), "api-user-protection", "shield-check"),
+        (_("Rules"), rule_lines(oddities.actions_of(user)), "api-user-rules", "toggle-on"),
     )
     return [
         Setting(name=name, sentences=sentences, page=page, icon=icon)
@@ -60,7 +86,7 @@ def _quota(user: ApiUser) -> list[str]:
         return [_("None: it spends the account's credits, as far as they go.")]
     text = _("%(left)s credits are its own; once they are used up, it can send no more.")
     own = text % {"left": shown_credits(user.wallet.credits)}
-    renewal = QuotaRenewal.objects.filter(api_user=user).select_related("api_user__account").first()
+    renewal = getattr(user, "renewal", None)
     return [own, *(renewal_lines(renewal) if renewal else [])]
 
 
@@ -117,7 +143,16 @@ def _restrictions(user: ApiUser) -> str:
     return text % {"networks": networks}
 
 
-def _callback(user: ApiUser, *, now: datetime) -> str:
+def _callback(user: ApiUser, *, now: datetime) -> list[str]:
+    return [_callback_of_changes(user, now=now), *_callback_of_replies(user)]
+
+
+def _callback_of_replies(user: ApiUser) -> list[str]:
+    url = callback_settings.replies_url(user)
+    return [_("%(url)s is told of replies.") % {"url": shown_url(url)}] if url else []
+
+
+def _callback_of_changes(user: ApiUser, *, now: datetime) -> str:
     if not user.callback_url:
         return _("None: no URL is told what becomes of its messages.")
     is_signed = CallbackSecret.objects.valid(now).filter(api_user=user).exists()
@@ -155,3 +190,17 @@ def _where_to(user: ApiUser) -> str:
     language = get_language() or "en"
     names = sorted(countries.name_of(country, language) for country in user.countries)
     return _("It may send to %(countries)s only.") % {"countries": get_text_list(names, _("and"))}
+
+
+def rule_lines(actions: Mapping[Rule, RuleAction]) -> list[str]:
+    """Return which rules pause, which warn, and which are off."""
+    texts = {
+        RuleAction.PAUSE: _("Paused at once by: %(rules)s."),
+        RuleAction.WARN: _("Only warned of: %(rules)s."),
+        RuleAction.OFF: _("Off: %(rules)s."),
+    }
+    lines = []
+    for action, text in texts.items():
+        if names := [str(rule.label) for rule in Rule if actions[rule] == action]:
+            lines.append(text % {"rules": get_text_list(names, _("and"))})
+    return lines

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db.models import (
@@ -49,7 +50,7 @@ from sms_accounts.views.api_user_words import addresses_of, renewal_lines, renew
 from sms_accounts.views.new_password import show_password
 from sms_accounts.views.recent_sign_in import recent_sign_in_required
 
-PAGE = 50
+PAGE = 20
 # Kinds of alerts that say that credits are low.
 _LOW = (Alert.Kind.CROSSING, Alert.Kind.REMINDER)
 # How long the list points at calls that the restrictions refused.
@@ -104,18 +105,25 @@ def api_users(request: HttpRequest, name: str) -> HttpResponse:
         account,
         {
             **header(account, current="api-users"),
-            "rows": _rows(list(page)),
+            "rows": _rows(list(page), account),
             "page_obj": page,
             "search": search,
             "sort": sort,
             "may_change": may_change(request, account),
             "and_back": and_back(request),
+            "back_query": _back_query(request),
         },
     )
 
 
+def _back_query(request: HttpRequest) -> str:
+    """Return the query string by which the links of rows find back to what the list shows."""
+    query = request.GET.urlencode()
+    return f"?{urlencode({'next': f'?{query}'})}" if query else ""
+
+
 def _listed(account: Account, *, search: str, sort: str) -> QuerySet[ApiUser]:
-    found = ApiUser.objects.present().filter(account=account).select_related("wallet")
+    found = ApiUser.objects.present().filter(account=account).select_related("wallet", "renewal")
     if sort.endswith("last-alert"):
         found = found.with_last_alert()
     if sort.endswith("last-use"):
@@ -128,8 +136,10 @@ def _listed(account: Account, *, search: str, sort: str) -> QuerySet[ApiUser]:
     return found.order_by(first, LOGIN)
 
 
-def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
+def _rows(api_users: Sequence[ApiUser], account: Account) -> list[Row]:
     now = timezone.now()
+    for api_user in api_users:
+        api_user.account = account
     pks = [api_user.pk for api_user in api_users]
     fired = dict(
         Alert.objects.filter(api_user__in=pks, kind__in=_LOW)
@@ -140,11 +150,8 @@ def _rows(api_users: Sequence[ApiUser]) -> list[Row]:
     left = {user.wallet_id: user.wallet.spendable for user in api_users}
     outlooks = spending.outlooks(left)
     last_uses = {use.api_user_id: use for use in AddressUse.objects.last_of(pks)}
-    renewals = {
-        renewal.api_user_id: renewal
-        for renewal in QuotaRenewal.objects.filter(api_user__in=pks).select_related(
-            "api_user__account"
-        )
+    renewals: dict[int, QuotaRenewal] = {
+        user.pk: user.renewal for user in api_users if hasattr(user, "renewal")
     }
     refused = _refused_addresses(pks, since=now - HINTED_FOR)
     return [

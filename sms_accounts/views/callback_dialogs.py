@@ -6,7 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from sms_accounts import accounts, api_users, callback_secrets, callback_trials, tasks
+from sms_accounts import (
+    accounts,
+    api_users,
+    callback_secrets,
+    callback_settings,
+    callback_trials,
+    tasks,
+)
 from sms_accounts.forms.callback import CallbackForm
 from sms_accounts.forms.callbacks import SecretForm
 from sms_accounts.models import Account, ApiUser, CallbackEndpoint, CallbackSecret
@@ -30,15 +37,23 @@ class Place:
 
 def callback_dialog(request: HttpRequest, place: Place) -> HttpResponse:
     subject = place.subject
-    form = CallbackForm(posted(request), url=subject.callback_url, method=subject.callback_method)
+    form = CallbackForm(
+        posted(request),
+        url=subject.callback_url,
+        replies_url=callback_settings.replies_url(subject),
+        method=subject.callback_method,
+    )
     context: dict[str, object] = {"form": form}
     if form.is_valid() and form.is_test:
         try:
             context["trial"] = callback_trials.tried(
-                subject, form.cleaned_data["url"], method=form.cleaned_data["method"]
+                subject,
+                form.cleaned_data[form.tried],
+                method=form.cleaned_data["method"],
+                is_of_replies=form.is_test_of_replies,
             )
         except callback_trials.TooMany:
-            form.add_error("url", _("Tried too often. Wait a minute, then try again."))
+            form.add_error(form.tried, _("Tried too often. Wait a minute, then try again."))
     elif form.is_valid():
         return _save(request, place, form)
     context |= {
@@ -51,11 +66,16 @@ def callback_dialog(request: HttpRequest, place: Place) -> HttpResponse:
 
 
 def _save(request: HttpRequest, place: Place, form: CallbackForm) -> HttpResponse:
-    subject, url, method = place.subject, form.cleaned_data["url"], form.cleaned_data["method"]
+    subject, by = place.subject, who(request)
+    url, replies_url, method = (
+        form.cleaned_data[name] for name in ("url", "replies_url", "method")
+    )
     if isinstance(subject, ApiUser):
-        changed = api_users.set_callback(subject, url, method=method, by=who(request))
+        changed = api_users.set_callback(
+            subject, url, method=method, replies_url=replies_url, by=by
+        )
     else:
-        changed = accounts.set_callback(subject, url, method=method, by=who(request))
+        changed = accounts.set_callback(subject, url, method=method, replies_url=replies_url, by=by)
     tasks.ring(tasks.call_due)
     text = _("The callback of %(login)s is saved.") if url else _("%(login)s has no callback.")
     return told(request, place.back, text % {"login": subject}, changed=changed)

@@ -1,13 +1,14 @@
 """The tab "Callbacks" of an account: each event, each call, and how to send again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -16,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from sms_accounts import callback_endpoints, callback_figures, callback_replays, codes, tasks
 from sms_accounts.forms.callbacks import FilterForm, ReplayForm
+from sms_accounts.forms.users import OfferedUsers
 from sms_accounts.models import (
     Account,
-    ApiUser,
     Callback,
     CallbackAttempt,
     CallbackEndpoint,
@@ -50,8 +51,9 @@ class Row:
     """A callback as the list shows it."""
 
     callback: Callback
-    last: CallbackAttempt | None
     calls: int
+    last_answer: int | str
+    last_duration: timedelta | None
 
     @property
     def url(self) -> str:
@@ -63,17 +65,16 @@ def callbacks(request: HttpRequest, name: str) -> HttpResponse:
     """Show the tab, and take the order to send all again."""
     find = managed_account if request.method == "POST" else visible_account
     account = find(request, name)
-    users = _users(account)
-    chosen = request.GET.get("user", "")
-    if chosen and chosen not in dict(users):
-        raise Http404
     with timezone.override(ZoneInfo(account.time_zone)):
+        users = OfferedUsers(account)
         form = FilterForm(request.GET, users=users)
-        form.is_valid()
-        replay_form = ReplayForm(posted(request), users=users, user=chosen)
+        chosen = form.cleaned_data.get("user") or []
+        login = chosen[0].login if chosen else ""
+        replay_form = ReplayForm(posted(request), users=users, login=login)
         if replay_form.is_valid():
             return _start(request, account, replay_form.cleaned_data)
-    shown, older = newest_first(request, _listed(account, form.cleaned_data), page=PAGE)
+    listed = _listed(account, form.cleaned_data)
+    shown, older = newest_first(request, listed, page=PAGE)
     replays = _replays(account)
     context = {
         **header(account, current="callbacks"),
@@ -82,44 +83,47 @@ def callbacks(request: HttpRequest, name: str) -> HttpResponse:
         "replays": replays,
         "offers_replay": may_change(request, account)
         and (replays or replay_form.is_bound or callback_replays.has_failed(account)),
-        "rows": _rows(shown),
+        "rows": [_row(each) for each in shown],
         "older": older,
         "is_first": "before" not in request.GET,
         "is_filtered": any(form.cleaned_data.values()),
-        "figures": callback_figures.figures(account, api_user=int(chosen) if chosen else None),
+        "figures": callback_figures.figures(account, users=chosen),
         "looked_at": callback_figures.LOOKED_AT,
-        "chosen_user": dict(users).get(chosen, ""),
+        "chosen_user": login,
     }
     return show(request, "sms/callbacks/list.html", account, context)
 
 
-def _users(account: Account) -> list[tuple[str, str]]:
-    users = ApiUser.objects.filter(account=account, deleted_at=None).order_by(Lower("login"))
-    return [(str(pk), login) for pk, login in users.values_list("pk", "login")]
-
-
 def _listed(account: Account, chosen: Mapping[str, object]) -> QuerySet[Callback]:
-    listed = Callback.objects.filter(
-        _OUTCOMES.get(str(chosen.get("outcome")), Q()), account=account
-    )
-    if user := chosen.get("user"):
-        listed = listed.filter(api_user=int(str(user)))
+    """Return the callbacks that are like that, each with its last call and how many there were."""
+    listed = Callback.objects.filter(account=account)
+    if isinstance(users := chosen.get("user"), list) and users:
+        # Without the account: SQLite would go through all callbacks of that.
+        listed = Callback.objects.filter(api_user__in=users)
+    listed = listed.filter(_OUTCOMES.get(str(chosen.get("outcome")), Q()))
     if isinstance(since := chosen.get("since"), datetime):
         listed = listed.filter(changed_at__gte=since)
     if isinstance(until := chosen.get("until"), datetime):
         listed = listed.filter(changed_at__lte=until)
-    return listed.select_related("api_user", "message")
+    calls = CallbackAttempt.objects.filter(callback=OuterRef("pk"))
+    last = calls.order_by("-pk")[:1]
+    counted = calls.order_by().values("callback").annotate(count=Count("pk"))
+    return listed.select_related("api_user").annotate(
+        calls=Coalesce(Subquery(counted.values("count")), 0),
+        last_status=Subquery(last.values("status")),
+        last_problem=Subquery(last.values("problem")),
+        last_duration=Subquery(last.values("duration")),
+    )
 
 
-def _rows(shown: Sequence[Callback]) -> list[Row]:
-    last: dict[int, CallbackAttempt] = {}
-    calls: dict[int, int] = {}
-    for attempt in CallbackAttempt.objects.filter(callback__in=shown).order_by("pk"):
-        last[attempt.callback_id] = attempt
-        calls[attempt.callback_id] = calls.get(attempt.callback_id, 0) + 1
-    return [
-        Row(callback=each, last=last.get(each.pk), calls=calls.get(each.pk, 0)) for each in shown
-    ]
+def _row(callback: Callback) -> Row:
+    more: Any = callback
+    return Row(
+        callback=callback,
+        calls=more.calls,
+        last_answer=more.last_status or more.last_problem or "",
+        last_duration=more.last_duration,
+    )
 
 
 def _replays(account: Account) -> list[CallbackReplay]:
@@ -130,8 +134,9 @@ def _replays(account: Account) -> list[CallbackReplay]:
 
 def _start(request: HttpRequest, account: Account, typed: Mapping[str, object]) -> HttpResponse:
     back = reverse("callbacks", args=[account.name])
-    chosen = str(typed["replay_user"])
-    user = ApiUser.objects.get(account=account, pk=int(chosen)) if chosen else None
+    users = typed["replay_user"]
+    assert isinstance(users, list)  # noqa: S101  # as the field gives it
+    user = users[0] if users else None
     since = typed["replay_since"]
     assert isinstance(since, datetime)  # noqa: S101  # the form has checked it
     try:
@@ -149,17 +154,15 @@ def callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     """Show one event with all its calls."""
     account = visible_account(request, name)
     event = get_object_or_404(
-        Callback.objects.filter(account=account).select_related("api_user", "message"), pk=pk
+        Callback.objects.filter(account=account).select_related("api_user", "message", "received"),
+        pk=pk,
     )
-    dlr_id = codes.dlr_id(event.state, event.ptt)
     context = {
         **header(account, current="callbacks"),
+        **_told_of(event),
         "callback": event,
         "url": callback_figures.shown_url(event.url),
         "attempts": CallbackAttempt.objects.filter(callback=event).order_by("pk"),
-        "code": code_pages.told(event.ptt),
-        "dlr_id": dlr_id,
-        "dlr_text": _(codes.DLR_TEXTS[dlr_id]),
         "back": reverse("callbacks", args=[account.name]),
         "is_off": CallbackEndpoint.objects.filter(
             account=account, url=event.url, off_at__isnull=False
@@ -167,6 +170,18 @@ def callback(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "may_change": may_change(request, account),
     }
     return show(request, "sms/callbacks/callback.html", account, context)
+
+
+def _told_of(event: Callback) -> dict[str, object]:
+    """Return what a change of a message's state means; of a reply there is no more to say."""
+    if event.message_id is None:
+        return {}
+    dlr_id = codes.dlr_id(event.state, event.ptt)
+    return {
+        "code": code_pages.told(event.ptt),
+        "dlr_id": dlr_id,
+        "dlr_text": _(codes.DLR_TEXTS[dlr_id]),
+    }
 
 
 @require_POST

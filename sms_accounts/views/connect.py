@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models.functions import Lower
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from sms_accounts import http2sms, price_list, programs
 from sms_accounts.forms.connect import TEST_NUMBERS, ChooseForm, TryForm
+from sms_accounts.forms.users import OfferedUsers
 from sms_accounts.models import Account, ApiUser, Sender
 from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import (
@@ -29,19 +30,20 @@ _ANY_NUMBER = next(iter(TEST_NUMBERS))
 
 @dataclass(frozen=True, kw_only=True)
 class _Offer:
-    """Who may be chosen, as pairs for a select, and who is."""
+    """Who may be chosen, who is, and the senders of that one."""
 
-    users: Sequence[tuple[str, str]]
+    users: OfferedUsers
+    user: ApiUser | None
     senders: Sequence[tuple[str, str]]
-    chosen: Mapping[str, str]
+    sender: str
 
     @property
     def login(self) -> str:
-        return dict(self.users).get(self.chosen["user"], "LOGIN")
+        return self.user.login if self.user else ""
 
     @property
-    def sender(self) -> str:
-        return self.chosen["sender"] or "SENDER"
+    def chosen(self) -> Mapping[str, str]:
+        return {"user": self.login, "sender": self.sender}
 
 
 @sensitive_post_parameters("password")
@@ -64,9 +66,7 @@ def connect(request: HttpRequest, name: str) -> HttpResponse:
             **header(account, current="connect"),
             **_calls(account, offer),
             "offer": offer,
-            "choose_form": ChooseForm(
-                users=offer.users, senders=offer.senders, initial=offer.chosen
-            ),
+            "choose_form": _choose_form(request, offer),
             "may_try": may_change(request, account),
             "form": form,
             "trial": trial,
@@ -79,25 +79,27 @@ def connect(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _offer(request: HttpRequest, account: Account) -> _Offer:
-    users = ApiUser.objects.present().filter(account=account).order_by(Lower("login"))
-    found = {str(user.pk): user for user in users.only("login", "account")}
-    pairs = [(pk, user.login) for pk, user in found.items()]
+    users = OfferedUsers(account)
     asked = request.POST or request.GET
-    user, sender = asked.get("user", ""), asked.get("sender", "")
-    if user and user not in found:
-        raise Http404
-    user = user or next(iter(found), "")
-    enabled = Sender.objects.enabled_for(account, found.get(user))
+    login, sender = (asked.get(name, "").replace("\0", "").strip() for name in ("user", "sender"))
+    found = users.called(login, with_deleted=False) if login else []
+    # Where nobody is asked for, or nobody like that: the first one.
+    user = next(iter(found), None) or users.of_account.present().order_by(Lower("login")).first()
+    enabled = Sender.objects.enabled_for(account, user)
     senders = list(enabled.order_by("name").values_list("name", flat=True))
     if sender not in senders:
-        sender = ""
-    return _Offer(
-        users=pairs,
-        senders=[(name, name) for name in senders],
-        chosen={
-            "user": user,
-            "sender": sender or next(iter(senders), ""),
-        },
+        sender = next(iter(senders), "")
+    return _Offer(users=users, user=user, senders=[(name, name) for name in senders], sender=sender)
+
+
+def _choose_form(request: HttpRequest, offer: _Offer) -> ChooseForm:
+    login = request.GET.get("user", "").replace("\0", "")
+    asked = {"user": login, "sender": offer.sender}
+    return ChooseForm(
+        asked if request.method == "GET" and login else None,
+        users=offer.users,
+        senders=offer.senders,
+        initial=offer.chosen,
     )
 
 
@@ -126,9 +128,9 @@ def _calls(account: Account, offer: _Offer) -> dict[str, object]:
     """Return the URL of http2sms, and the call that the page shows in every language."""
     form = http2sms.form(
         account=account.name,
-        login=offer.login,
+        login=offer.login or "LOGIN",
         password=programs.PLACEHOLDER,
-        sender=offer.sender,
+        sender=offer.sender or "SENDER",
         msisdn=_ANY_NUMBER,
         text="Hello",
     )

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sms_accounts import accounts, books, ledger, tasks
 from sms_accounts import statement as statements
+from sms_accounts.csv_lines import written
 from sms_accounts.figures import Totals
 from sms_accounts.forms.statement import ConfirmTransferForm, StatementFilterForm, TransferForm
 from sms_accounts.models import Account, LedgerEntry
@@ -31,7 +32,7 @@ from sms_accounts.views.account_page import (
     visible_account,
     who,
 )
-from sms_accounts.views.csv_files import csv_file, written
+from sms_accounts.views.csv_files import csv_file
 from sms_accounts.views.keyset import newest_first
 from sms_accounts.views.recent_sign_in import recent_sign_in_required
 

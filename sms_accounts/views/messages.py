@@ -1,31 +1,37 @@
 """The tab "Messages" of an account: the log, each message with all that became of it, CSV."""
 
-from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import chain
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages as notices
-from django.db.models import QuerySet, Sum
-from django.db.models.functions import Lower
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from sms_accounts import cancellation, codes, tasks
+from sms_accounts import (
+    cancellation,
+    codes,
+    message_csv,
+    message_exports,
+    message_searches,
+    tasks,
+)
 from sms_accounts.forms.messages import CancelMessagesForm, MessageFilterForm
 from sms_accounts.models import (
-    Account,
-    ApiUser,
     Attempt,
     Callback,
     DlrReport,
     LedgerEntry,
     Message,
     MessageEvent,
+    Received,
     State,
 )
 from sms_accounts.templatetags.panel import shown_credits
@@ -38,37 +44,22 @@ from sms_accounts.views.account_page import (
     visible_account,
     who,
 )
-from sms_accounts.views.csv_files import csv_file, written
-from sms_accounts.views.keyset import newest_first
+from sms_accounts.views.csv_files import csv_file
+from sms_accounts.views.keyset import newest_first, of_newest_first
 
 PAGE = 50
 # As many as one page can name.
 MOST_AT_ONCE = 500
 _LONGEST_KEY = 18
 _CODINGS = {"gsm7": "GSM 03.38", "ucs2": "UCS-2"}
-_COLUMNS = (
-    "id",
-    "date",
-    "sender",
-    "receiver",
-    "ptt",
-    "operatorCode",
-    "descriptionDlr",
-    "tag",
-    "message",
-    "sentAt",
-    "deliveredAt",
-    "user",
-    "credits",
-)
 
 
 @require_safe
 def messages(request: HttpRequest, name: str) -> HttpResponse:
     """Show the log, or what a search finds in it."""
     account = visible_account(request, name)
-    form = _form(request, account)
-    shown, older = newest_first(request, _found(account, form), page=PAGE)
+    form = message_searches.form_of(account, request.GET)
+    shown, older = _page(request, form)
     chosen = form.chosen()
     changes = may_change(request, account)
     context = {
@@ -84,45 +75,29 @@ def messages(request: HttpRequest, name: str) -> HttpResponse:
     return show(request, "sms/messages/list.html", account, context)
 
 
-def _form(request: HttpRequest, account: Account) -> MessageFilterForm:
-    users = ApiUser.objects.filter(account=account).order_by(Lower("login"), "pk")
-    choices = [(str(pk), login) for pk, login in users.values_list("pk", "login")]
-    return MessageFilterForm(request.GET, users=choices, zone=ZoneInfo(account.time_zone))
-
-
-def _found(account: Account, form: MessageFilterForm) -> QuerySet[Message]:
-    listed = Message.objects.filter(account=account).select_related("submission__api_user")
-    return form.filtered(listed)
+def _page(request: HttpRequest, form: MessageFilterForm) -> tuple[list[Message], str]:
+    found = message_searches.found(form)
+    if form.is_of_users:
+        return of_newest_first(request, found, parent="submission", page=PAGE)
+    return newest_first(request, found, page=PAGE)
 
 
 @require_safe
-def messages_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
-    """Give all messages of a search, the newest first."""
+def messages_csv(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Give all messages of a search, the newest first; very many are written in the background."""
     account = visible_account(request, name)
-    found = _found(account, _form(request, account)).order_by("-pk")
-    return csv_file(f"{account.name}-messages.csv", _lines(account, found), delimiter=";")
-
-
-def _lines(account: Account, found: QuerySet[Message]) -> Iterator[Sequence[object]]:
-    zone = ZoneInfo(account.time_zone)
-    yield _COLUMNS
-    for message in found.iterator(chunk_size=1000):
-        submission = message.submission
-        yield (
-            message.pk,
-            written(submission.created_at, zone),
-            submission.sender,
-            message.msisdn,
-            message.ptt,
-            message.carrier_code,
-            codes.DLR_TEXTS[codes.dlr_id(message.state, message.ptt)],
-            submission.tag,
-            submission.text,
-            written(message.submitted_at, zone),
-            written(message.final_at, zone) if message.state == State.DELIVERED else "",
-            submission.api_user.login if submission.api_user else "",
-            message.credits,
-        )
+    form = message_searches.form_of(account, request.GET)
+    query = urlencode(form.chosen())
+    if "now" not in request.GET and message_exports.is_long(account, query):
+        page = reverse("message-exports", args=[account.name])
+        return redirect(f"{page}?{urlencode({**form.chosen(), 'many': 'yes'})}")
+    found = message_searches.found(form).order_by("-pk")
+    rows = message_csv.rows(found.iterator(chunk_size=1000), ZoneInfo(account.time_zone))
+    return csv_file(
+        f"{account.name}-messages.csv",
+        chain([message_csv.COLUMNS], rows),
+        delimiter=message_csv.DELIMITER,
+    )
 
 
 @require_safe
@@ -151,6 +126,7 @@ def message(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "attempts": Attempt.objects.filter(message=found).order_by("pk"),
         "reports": reports.order_by("pk"),
         "callbacks": Callback.objects.filter(message=found).order_by("pk"),
+        "replies": Received.objects.filter(message=found).order_by("pk"),
         "others": Message.objects.filter(submission=submission).exclude(pk=pk).count(),
         "may_cancel": found.state == State.SCHEDULED and may_change(request, account),
     }

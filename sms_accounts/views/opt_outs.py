@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sms_accounts import opt_outs as use_cases
+from sms_accounts.csv_lines import written
 from sms_accounts.forms.opt_outs import AddForm, RemoveForm, SearchForm
 from sms_accounts.models import Account, OptOut
 from sms_accounts.views.account_page import (
@@ -25,7 +26,7 @@ from sms_accounts.views.account_page import (
     visible_account,
     who,
 )
-from sms_accounts.views.csv_files import csv_file, written
+from sms_accounts.views.csv_files import csv_file
 from sms_accounts.views.keyset import newest_first
 
 PAGE = 50

@@ -8,10 +8,11 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from sms_accounts import callback_figures, countries
+from sms_accounts import accounts, callback_figures, callback_settings, countries, pauses
 from sms_accounts.forms.options import policies
-from sms_accounts.models import Account, Sender
+from sms_accounts.models import Account, Rule, RuleAction, Sender
 from sms_accounts.templatetags.panel import number, shown_credits
+from sms_accounts.views.api_user_words import rule_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,13 @@ def groups(account: Account, *, is_signed: bool) -> list[Group]:
     """Return all options; `account` comes with its purse and default sender."""
     return [
         Group("general", _("General"), (_place(account),)),
-        Group("sending", _("Sending"), (_default_sender(account), _unknown_outcome(account))),
+        Group(
+            "sending",
+            _("Sending"),
+            (_default_sender(account), _unknown_outcome(account), _rules(account)),
+        ),
         Group("told", _("Callback"), (_callback(account, is_signed=is_signed),)),
+        Group("replies", _("Replies"), (_answers_stop(account),)),
         Group("alerts", _("Alerts"), (_alert(account), _reserve(account))),
         Group("kept", _("Privacy"), (_retention(account),)),
     ]
@@ -110,23 +116,53 @@ def _unknown_outcome(account: Account) -> Card:
     )
 
 
+def _rules(account: Account) -> Card:
+    chosen = pauses.choices_of(account)
+    actions = {rule: chosen[rule] or RuleAction.WARN for rule in Rule}
+    return Card(
+        id="rules",
+        title=_("When an API user does what it never did"),
+        text=" ".join(rule_lines(actions)),
+        ways=(_change(account, "account-rules", icon="toggle-on"),),
+    )
+
+
 def _callback(account: Account, *, is_signed: bool) -> Card:
     ways = [_change(account, "account-callback", icon="link-45deg")]
     text = _("None. A URL here hears of the messages of all API users, besides the URL of each.")
     if account.callback_url:
-        text = " ".join(
-            (
-                _("%(url)s, by %(method)s.")
-                % {
-                    "url": callback_figures.shown_url(account.callback_url),
-                    "method": account.get_callback_method_display(),
-                },
-                _("Calls are signed.") if is_signed else _("Calls are not signed."),
-            )
-        )
+        text = _("%(url)s, by %(method)s.") % {
+            "url": callback_figures.shown_url(account.callback_url),
+            "method": account.get_callback_method_display(),
+        }
+    if replies_url := callback_settings.replies_url(account):
+        if not account.callback_url:
+            text = _("No URL hears of changes.")
+        of_replies = _("%(url)s hears of replies.") % {
+            "url": callback_figures.shown_url(replies_url)
+        }
+        text = f"{text} {of_replies}"
+    if account.callback_url or replies_url:
+        signed = _("Calls are signed.") if is_signed else _("Calls are not signed.")
+        text = f"{text} {signed}"
         secret_url = reverse("account-callback-secret", args=[account.name])
         ways.append(Way(url=secret_url, label=_("Secret"), icon="key"))
     return Card(id="callback", title=_("Callback of the account"), text=text, ways=tuple(ways))
+
+
+def _answers_stop(account: Account) -> Card:
+    text = _("Not answered. The number is put on the list of opt-outs all the same.")
+    if accounts.answers_stop(account):
+        text = _(
+            "Answered once by an SMS that the account pays: the phone gets no more messages, and "
+            "START brings them back."
+        )
+    return Card(
+        id="answers-stop",
+        title=_("When a phone sends STOP"),
+        text=text,
+        ways=(_change(account, "account-answers-stop"),),
+    )
 
 
 def _alert(account: Account) -> Card:

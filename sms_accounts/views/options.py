@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sms_accounts import accounts, tasks
 from sms_accounts.forms.options import (
+    AnswersStopForm,
     DefaultSenderForm,
     PlaceForm,
     RetentionForm,
@@ -91,6 +92,19 @@ def _dialog(
         return told(request, back, said, changed=changed)
     context = {"form": form, "back": back}
     return show(request, f"sms/options/{template}.html", account, context)
+
+
+@require_http_methods(_METHODS)
+def account_answers_stop(request: HttpRequest, name: str) -> HttpResponse:
+    account = managed_account(request, name)
+    form = AnswersStopForm(posted(request), answers=accounts.answers_stop(account))
+    if form.is_valid():
+        answers = form.cleaned_data["answers_stop"]
+        changed = accounts.set_answers_stop(account, answers, by=who(request))
+        text = _("STOP is answered now.") if answers else _("STOP is answered no more.")
+        return told(request, _back(account), text, changed=changed)
+    context = {"form": form, "back": _back(account)}
+    return show(request, "sms/options/answers_stop.html", account, context)
 
 
 @require_http_methods(_METHODS)

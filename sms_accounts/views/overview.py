@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import cycle
 from zoneinfo import ZoneInfo
@@ -11,18 +11,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from sms_accounts import countries, oddities
+from sms_accounts import oddities, oddity_words
 from sms_accounts import overview as overviews
 from sms_accounts.figures import Totals
-from sms_accounts.models import Account
-from sms_accounts.oddities import Oddity, Rule
+from sms_accounts.forms.rules import explained
+from sms_accounts.models import Account, ApiUser, Rule
+from sms_accounts.oddities import Oddity
 from sms_accounts.overview import Overview, Share, Spending
-from sms_accounts.templatetags.panel import number, shown_credits
+from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import header, show, who
+from sms_accounts.views.api_user_words import paused_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Warned:
 
     title: str
     sentence: str
-    oddity: Oddity
+    api_user: ApiUser
     url: str
 
 
@@ -64,7 +65,7 @@ def overview(request: HttpRequest, name: str) -> HttpResponse:
     account = get_object_or_404(overviews.accounts(who(request), now=now), name=name)
     found = overviews.of(account, now=now)
     zone = ZoneInfo(account.time_zone)
-    head = header(account, current="account")
+    head = header(account, current="account", held=found.held)
     today = now.astimezone(zone).date()
     named = [*found.spending.users[:-1], *found.quotas]
     hues = _hues(*(share.login for share in named))
@@ -83,7 +84,8 @@ def overview(request: HttpRequest, name: str) -> HttpResponse:
         "spent": _spent(found.spending, hues),
         "drawn_days": _drawn_days(found.spending, hues),
         "warned": [_warned(oddity, account, now=now) for oddity in found.oddities],
-        "rules": _rules(),
+        "paused": [paused_words(each, account) for each in found.paused],
+        "rules": [(rule.label, text) for rule, text in explained().items()],
         "has_sent": bool(found.month.messages),
     }
     return show(request, "sms/overview/overview.html", account, context)
@@ -156,99 +158,14 @@ def _drawn_days(
 
 def _warned(oddity: Oddity, account: Account, *, now: datetime) -> Warned:
     zone = ZoneInfo(account.time_zone)
-    title, sentence = _told(oddity, zone, now.astimezone(zone).date())
-    query = {"user": oddity.habit.pk, "since": f"{(now - oddities.DAY).astimezone(zone):%Y-%m-%d}"}
+    told = oddity_words.told(oddity.finding, zone=zone, at=now)
+    login = oddity.habit.api_user.login
+    query = {"user": login, "since": f"{(now - oddities.DAY).astimezone(zone):%Y-%m-%d}"}
     if oddity.rule == Rule.FAILURES:
         query["state"] = "failed"
     return Warned(
-        title=title,
-        sentence=sentence,
-        oddity=oddity,
+        title=told.title,
+        sentence=told.sentence,
+        api_user=oddity.habit.api_user,
         url=reverse("messages", args=[account.name], query=query),
     )
-
-
-def _told(oddity: Oddity, zone: ZoneInfo, day: date) -> tuple[str, str]:
-    count = oddity.messages
-    words = {"count": number(count), "of": number(oddity.of)}
-    if oddity.rule == Rule.FAILURES:
-        text = _(
-            "%(count)s of %(of)s messages of the last 24 hours that have ended failed: "
-            "%(now)d %%, before %(before)d %%."
-        )
-        shares = {"now": 100 * count // oddity.of, "before": round(100 * oddity.before)}
-        return _("Many failures"), text % {**words, **shares}
-    if oddity.rule == Rule.BURST:
-        text = ngettext(
-            "%(count)s message in the last 24 hours; before, %(before)s a day.",
-            "%(count)s messages in the last 24 hours; before, %(before)s a day.",
-            count,
-        )
-        return _("Burst"), text % {**words, "before": number(round(oddity.before))}
-    if oddity.rule == Rule.COUNTRY:
-        language = get_language() or "en"
-        names = ", ".join(countries.name_of(each, language) for each in oddity.countries)
-        text = ngettext(
-            "%(count)s message in the last 24 hours to where it never sent before: %(names)s.",
-            "%(count)s messages in the last 24 hours to where it never sent before: %(names)s.",
-            count,
-        )
-        return _("New country"), text % {**words, "names": names}
-    text = ngettext(
-        "%(count)s message of the last 24 hours at hours at which it hardly ever sends"
-        " (%(hours)s); before, %(before)s in all.",
-        "%(count)s messages of the last 24 hours at hours at which it hardly ever sends"
-        " (%(hours)s); before, %(before)s in all.",
-        count,
-    )
-    more = {"hours": _hours(oddity.hours, zone, day), "before": number(int(oddity.before))}
-    return _("Unusual hours"), text % {**words, **more}
-
-
-def _hours(hours: Sequence[int], zone: ZoneInfo, day: date) -> str:
-    """Return hours of UTC as spans of time of a zone, those that follow each other as one."""
-    spans: list[list[datetime]] = []
-    for hour in hours:
-        begin = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
-        if spans and spans[-1][1] == begin:
-            spans[-1][1] = begin + timedelta(hours=1)
-        else:
-            spans.append([begin, begin + timedelta(hours=1)])
-    return ", ".join(
-        "–".join(f"{moment.astimezone(zone):%H:%M}" for moment in span) for span in spans
-    )
-
-
-def _rules() -> list[tuple[str, str]]:
-    """Return the rules by which something is unusual, in words."""
-    return [
-        (
-            _("Many failures"),
-            _(
-                "%(percent)d %% or more of at least %(ended)d messages that have ended failed, and "
-                "at least twice as many as before."
-            )
-            % {"percent": 100 * oddities.FAILURES, "ended": oddities.FEWEST_ENDED},
-        ),
-        (
-            _("Burst"),
-            _("%(messages)d messages or more, and over %(times)d times those of a day before.")
-            % {"messages": oddities.FEWEST_IN_BURST, "times": oddities.BURST},
-        ),
-        (
-            _("New country"),
-            _("%(messages)d messages or more to a country for the first time.")
-            % {"messages": oddities.FEWEST_ABROAD},
-        ),
-        (
-            _("Unusual hours"),
-            _(
-                "%(messages)d messages or more in hours of the day in which less than "
-                "%(percent)d %% were sent before."
-            )
-            % {
-                "messages": oddities.FEWEST_IN_RARE_HOURS,
-                "percent": 100 * oddities.RARE_HOUR,
-            },
-        ),
-    ]

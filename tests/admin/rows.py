@@ -26,6 +26,7 @@ from sms_accounts.models import (
 )
 from tests.batches_made import make_batch
 from tests.factories import make_api_user, make_order, make_route, make_user
+from tests.replied import came
 
 _numbers = itertools.count(100)
 
@@ -61,6 +62,7 @@ def make_history() -> Message:
     senders.refuse(user.account.senders.get(), "Not yours", by=None)
     post = DlrPost.objects.create(carrier="simulator", body=b"id=1&stat=DELIVRD", received_at=now)
     add_details(message, post)
+    came("Thank you", receiver=message.submission.sender)
     return message
 
 

@@ -31,6 +31,8 @@ from sms_accounts.models import (
     Notification,
     OptOut,
     Rate,
+    Received,
+    ReceivedPost,
     Route,
     Sender,
     SenderNotice,
@@ -57,6 +59,8 @@ READ_ONLY = (
     Batch,
     SenderNotice,
     CarrierSwitch,
+    Received,
+    ReceivedPost,
 )
 WRITABLE = (
     Account,

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from sms_accounts import sealing, smpp_trials
-from sms_accounts.models import DlrPost, SmppCarrier
+from sms_accounts.models import DlrPost, ReceivedPost, SmppCarrier
 from tests.admin.rows import make_clerk, text_of, url
 from tests.factories import make_http_carrier, make_smpp_carrier
 from tests.pages.checks import check_page
@@ -169,10 +169,13 @@ class TestTrials:
         monkeypatch.setattr(smpp_trials, "RECEIPT_WITHIN", timedelta(seconds=5))
         smsc.script = lambda heard: "take_and_report"
         row = make_smpp_carrier(port=smsc.port)
+        smsc.send_from_phone("STOP")
 
         page = browser.post(url(SmppCarrier, "send", row.pk), MESSAGE)
 
         assert "Receipt: DELIVRD err:000, read as delivered, ptt 4." in _words(page)
+        # What somebody says meanwhile is for whoever reads replies.
+        assert ReceivedPost.objects.filter(carrier="acme").count() == 1
         assert DlrPost.objects.filter(carrier="acme").count() == 2
         assert connection.is_usable()
 

@@ -72,17 +72,28 @@ class Lives:
 def _steps() -> dict[str, Callable[[dict[str, str]], Any]]:
     from django.test import Client
 
-    from sms_accounts import alerts, callbacks, cancellation, delivery, reports, validity
+    from sms_accounts import (
+        alerts,
+        callbacks,
+        cancellation,
+        delivery,
+        receiving,
+        reports,
+        validity,
+    )
     from sms_accounts.models import Message
 
     def submit(given: dict[str, str]) -> Any:
         return Client(SERVER_NAME="127.0.0.1").get("/http2sms", given).json()
 
     def dlr(given: dict[str, str]) -> int:
+        return posted("/dlr/simulator/", given)
+
+    def posted(url: str, given: dict[str, str]) -> int:
         return (
             Client(SERVER_NAME="127.0.0.1")
             .post(
-                "/dlr/simulator/",
+                url,
                 given["body"],
                 content_type="application/json",
                 headers={"Authorization": given["authorization"]},
@@ -99,6 +110,8 @@ def _steps() -> dict[str, Callable[[dict[str, str]], Any]]:
         "deliver": lambda _given: delivery.deliver_due(),
         "dlr": dlr,
         "read": lambda _given: reports.record_dlrs(),
+        "reply": lambda given: posted("/received/simulator/", given),
+        "receive": lambda _given: receiving.read_received(),
         "call": lambda _given: callbacks.call_due(),
         "alert": lambda _given: alerts.alert_due(),
         "cancel": cancel,

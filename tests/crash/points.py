@@ -181,7 +181,12 @@ ENDINGS = (
     *_commit("cancellation.cancel", "cancel", "sms_accounts.cancellation:cancel"),
     *_commit("validity.end", "sweep", "sms_accounts.validity:_end"),
 )
-ALL = (*POINTS, *ENDINGS)
+# What phones send: no order of ours is on the way then.
+RECEIVING = (
+    *_around("reply.store", "reply", "sms_accounts.received_posts:store"),
+    *_commit("reply.read", "receive", "sms_accounts.receiving:_read_next"),
+)
+ALL = (*POINTS, *ENDINGS, *RECEIVING)
 BY_NAME = {point.name: point for point in ALL}
 
 

@@ -30,10 +30,14 @@ def sign_in(browser: Browser, program: Program, who: str, *, javascript: bool = 
     page = browser.new_context(java_script_enabled=javascript).new_page()
     page.set_default_timeout(10_000)
     page.goto(program.url)
+    fill_in_sign_in(page, program, who)
+    return page
+
+
+def fill_in_sign_in(page: Page, program: Program, who: str) -> None:
     page.get_by_label("Email").fill(program.demo[f"{who}_email"])
     page.get_by_label("Password").fill(program.demo[f"{who}_password"])
     page.get_by_role("button", name="Sign in").click()
-    return page
 
 
 def open_dialog(page: Page, login: str, entry: str) -> None:

@@ -38,7 +38,7 @@ def shop(account) -> ApiUser:
 
 def typed(user, **changes) -> dict[str, str]:
     return {
-        "user": str(user.pk),
+        "user": user.login,
         "password": API_PASSWORD,
         "sender": SENDER,
         "msisdn": MSISDN,
@@ -69,16 +69,16 @@ class TestPrograms:
         assert "http://127.0.0.1:8000/cgi-bin/sms/http2sms.cgi" in text
 
     def test_are_those_of_the_chosen_user_and_sender(self, browser, account, shop):
-        other = make_api_user(account=account, login="billing")
+        make_api_user(account=account, login="billing")
         Sender.objects.create(account=account, name="Zebra", status=Sender.Status.ENABLED)
 
-        answer = browser.get(URL, {"user": other.pk, "sender": "Zebra"})
+        answer = browser.get(URL, {"user": "billing", "sender": "Zebra"})
 
         assert '"login": "billing",' in program(answer, "send_smspy")
         assert '"from": "Zebra",' in program(answer, "send_smspy")
         for name in ("choose_user", "id_user"):
             select = answer.content.decode().partition(f'id="{name}"')[2].partition("</select>")[0]
-            assert f'<option value="{other.pk}" selected>billing</option>' in select
+            assert '<option value="billing" selected>billing</option>' in select
 
     def test_name_no_sender_that_is_not_enabled(self, browser, account, shop):
         Sender.objects.create(account=account, name="Early", status=Sender.Status.WAITING)
@@ -336,12 +336,15 @@ class TestWhoMay:
         assert not Submission.objects.exists()
 
     @pytest.mark.parametrize("given", ["0", "x", "99999999999999999999999"])
-    def test_a_user_of_another_account_does_not_exist(self, browser, account, given):
+    def test_a_user_of_another_account_does_not_exist(self, browser, shop, given):
         others = make_api_user(account=make_account(), login="others")
+        unknown = "This account has no API user of that ID."
 
-        assert browser.get(URL, {"user": others.pk}).status_code == 404
-        assert browser.post(URL, typed(others)).status_code == 404
-        assert browser.get(URL, {"user": given}).status_code == 404
+        for asked in (given, others.pk, "others"):
+            answer = browser.get(URL, {"user": asked})
+            assert unknown in said(answer)
+        assert unknown in said(browser.post(URL, typed(others)))
+        assert not Submission.objects.exists()
 
     def test_a_call_needs_the_token_against_forgery(self, alice, shop):
         browser = Client(enforce_csrf_checks=True)
@@ -359,7 +362,7 @@ class TestWhoMay:
         page = browser.get(reverse("api-users", args=["sms-ab12345-1"])).content.decode()
 
         assert f'<a href="{URL}"' in page
-        assert f'href="{URL}?user={shop.pk}"' in page
+        assert f'href="{URL}?user=shop"' in page
 
 
 def test_more_users_and_senders_are_no_more_queries(browser, account, shop):

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from sms_accounts import accounts, api_users, counting, figures, overview
+from sms_accounts import accounts, api_users, counting, figures, overview, renewals
 from sms_accounts.models import (
     Account,
     Alert,
@@ -19,6 +19,7 @@ from sms_accounts.models import (
     LedgerEntry,
     Membership,
     Notification,
+    QuotaRenewal,
     State,
     UserDay,
     UserQuarter,
@@ -193,6 +194,16 @@ class TestSpending:
 
 
 class TestTrouble:
+    def test_quotas_that_could_not_be_filled_up(self, account, shop):
+        plan = renewals.Plan(period=QuotaRenewal.Period.DAY, credits=Decimal(150))
+        api_users.set_renewing_quota(shop, Decimal(100), plan, by=None)
+        QuotaRenewal.objects.update(missing=Decimal("12.50"))
+
+        assert (
+            "1 quota that renews could not be filled up: the account lacks 12.50 credits."
+            in said(opened(account))
+        )
+
     def test_is_named_with_the_way_to_it(self, clock, account, shop):
         assert "notice-error" not in opened(account).content.decode()
         for number, state in enumerate(({"off_at": NOON}, {"failing_since": NOON})):
@@ -280,6 +291,8 @@ class TestQueries:
         assert "figures_once_per_user_and_quarter" in plan or "(api_user_id=?" in plan
         assert "user_days_of_account" in plan_of(of_days)
         assert not re.search(r"(SCAN|Seq Scan on) sms_accounts_ledgerentry", plan_of(entries))
+        ends = plan_of(figures._live_ends(account, days, figures.Mark(0, 10**9)), may_sort=True)
+        assert "messages_of_account" not in ends
 
     def test_are_of_this_account_only(self, bobs_browser, account, shop):
         make_message(user=shop)

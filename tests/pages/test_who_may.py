@@ -22,6 +22,7 @@ OF_ONE_USER = [
     "api-user-callback",
     "api-user-callback-secret",
     "api-user-protection",
+    "api-user-rules",
     "api-user-enabled",
     "api-user-delete",
 ]
@@ -32,14 +33,18 @@ OF_THE_ACCOUNT = [
     "account-default-sender",
     "account-unknown-outcome",
     "account-retention",
+    "account-answers-stop",
     "account-callback",
     "account-callback-secret",
     "account-limit",
     "account-reserve",
+    "account-rules",
     "credits-transfer",
 ]
 SENSITIVE_OF_THE_ACCOUNT = [
-    name for name in OF_THE_ACCOUNT if name not in ("account-place", "account-default-sender")
+    name
+    for name in OF_THE_ACCOUNT
+    if name not in ("account-place", "account-default-sender", "account-answers-stop")
 ]
 # What answers without a sign-in: machines call it, or people on their way in do.
 OPEN = {
@@ -50,6 +55,9 @@ OPEN = {
     "/dlr/x/",
     "/dlr/x/x/",
     "/dlr/x/x",
+    "/received/x/",
+    "/received/x/x/",
+    "/received/x/x",
     "/healthz/",
     "/auth/login/",
     "/auth/signup/",

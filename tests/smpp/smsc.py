@@ -72,6 +72,8 @@ class Smsc:
         self.refused_binds = 0
         self.answers_enquiries = True
         self.receipts: list[Pdu] = []
+        # How the panel answered what it did not take.
+        self.refusals: list[int] = []
         self.enquiries = 0
         self.connections: list[Connection] = []
         self._tls = tls
@@ -123,7 +125,9 @@ class Smsc:
         elif pdu.command == Command.UNBIND:
             connection.send(pdus.response(pdu))
             connection.close()
-        elif pdu.answers(Command.DELIVER_SM) and pdu.status == 0 and pdu.sequence in self._awaited:
+        elif pdu.answers(Command.DELIVER_SM) and pdu.status:
+            self.refusals.append(pdu.status)
+        elif pdu.answers(Command.DELIVER_SM) and pdu.sequence in self._awaited:
             self._awaited.pop(pdu.sequence).set()
 
     def _bind(self, connection, pdu):

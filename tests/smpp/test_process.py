@@ -7,14 +7,29 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from panel.children import STOPS
-from sms_accounts import carrier_accounts, delivery, reports, smpp_process
+from sms_accounts import (
+    carrier_accounts,
+    delivery,
+    received_posts,
+    receiving,
+    reports,
+    smpp_process,
+)
 from sms_accounts.carriers import UnknownCarrier
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.pdus import Command
-from sms_accounts.models import DlrPost, Heartbeat, Message, SmppCarrier, State
+from sms_accounts.models import (
+    DlrPost,
+    Heartbeat,
+    Message,
+    Received,
+    ReceivedPost,
+    SmppCarrier,
+    State,
+)
 from sms_accounts.smpp_process import Process
 from tests.factories import make_message, make_route, make_smpp_carrier
 from tests.simulator_rig import wait_until
@@ -42,6 +57,7 @@ def running(name="acme"):
     process = Process(
         name,
         on_stored=lambda: rung.append("stored"),
+        on_reply=lambda: rung.append("replied"),
         on_delivered=lambda: rung.append("delivered"),
     )
 
@@ -151,17 +167,40 @@ class TestProcess:
 
         assert smsc.binds == []
 
-    def test_keeps_a_message_from_a_phone_and_says_that_nobody_reads_it(self, smsc):
+    def test_keeps_a_message_from_a_phone_however_often_it_comes(self, smsc):
+        make_smpp_carrier(port=smsc.port)
+        with running() as rung:
+            wait_until(is_bound, reason="not bound")
+            smsc.send_from_phone("Please call me")
+            wait_until(lambda: not smsc.receipts, reason="not answered")
+            smsc.send_from_phone("Please call me")
+            wait_until(lambda: not smsc.receipts, reason="not answered")
+        receiving.read_received()
+
+        assert [b"Please call me" in bytes(post.body) for post in ReceivedPost.objects.all()] == [
+            True,
+            True,
+        ]
+        received = Received.objects.get()
+        assert (received.msisdn, received.text) == ("33639980004", "Please call me")
+        assert received.repeats == 1
+        assert "replied" in rung
+        assert not DlrPost.objects.exists()
+
+    def test_leaves_with_the_carrier_what_the_database_does_not_take(self, smsc, monkeypatch):
+        def away(*_given):
+            raise OperationalError("gone")
+
         make_smpp_carrier(port=smsc.port)
         with running():
             wait_until(is_bound, reason="not bound")
-            smsc.send_from_phone("Please call me")
-            wait_until(DlrPost.objects.exists, reason="not kept")
-        reports.record_dlrs()
+            with monkeypatch.context() as patched:
+                patched.setattr(received_posts, "store", away)
+                smsc.send_from_phone("Please call me")
+                wait_until(lambda: smsc.refusals, reason="was not refused")
+            wait_until(lambda: not smsc.receipts, reason="not answered in the end")
 
-        post = DlrPost.objects.get()
-        assert b"Please call me" in bytes(post.body)
-        assert post.problem == "a message from a phone, and not a receipt"
+        assert ReceivedPost.objects.count() == 1
 
 
 @pytest.mark.django_db

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from sms_accounts.carriers.base import Dlr, Rejected, Submit, TryLater
-from sms_accounts.carriers.smpp import pdus, receipts, statuses, texts
+from sms_accounts.carriers.replies import Reply
+from sms_accounts.carriers.smpp import pdus, phones, receipts, statuses, texts
 from sms_accounts.carriers.smpp.options import Kind, Options
 from sms_accounts.carriers.smpp.pdus import Address, Pdu, ShortMessage, Tag
 from sms_accounts.carriers.smpp.session import Session
@@ -55,8 +56,12 @@ class Smpp:
         return receipts.canonical_id(given, self._options.ids_in_answers)
 
     def parse_dlrs(self, body: bytes, headers: Mapping[str, str], query: str = "") -> list[Dlr]:
-        """Return the report in one deliver_sm."""
+        """Return the report in one PDU."""
         return [receipts.read(body, self._options)]
+
+    def parse_replies(self, body: bytes, headers: Mapping[str, str]) -> list[Reply]:
+        """Return the message from a phone, or the part of one, in one PDU."""
+        return [phones.read(body, self._options)]
 
     def authorised(self, headers: Mapping[str, str], secret: str = "") -> bool:
         """Let nobody report over HTTP: receipts come over the bind."""

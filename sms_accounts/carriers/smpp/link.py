@@ -46,7 +46,7 @@ class Owner(Protocol):
     """What a link reports to."""
 
     def received(self, link: "Link", pdu: Pdu) -> None:
-        """A deliver_sm came in, and waits for `link.answer`."""
+        """A deliver_sm or data_sm came in, and waits for `link.answer`."""
 
     def late(self, reference: str, answer: Pdu) -> None:
         """The answer for a part came that nobody waits for any more."""
@@ -242,7 +242,7 @@ class Link:
                 self._owner.late(reference, pdu)
         elif pdu.command == Command.ENQUIRE_LINK:
             self.answer(pdu)
-        elif pdu.command == Command.DELIVER_SM:
+        elif pdu.command in pdus.FROM_CARRIER:
             self._owner.received(self, pdu)
         elif pdu.command == Command.UNBIND:
             log.info("smpp_unbound_by_carrier", carrier=self._options.name)

@@ -29,7 +29,12 @@ class Command(IntEnum):
     BIND_TRANSCEIVER = 0x09
     ENQUIRE_LINK = 0x15
     ALERT_NOTIFICATION = 0x102
+    DATA_SM = 0x103
     GENERIC_NACK = 0x8000_0000
+
+
+# In these a carrier hands over receipts and messages from phones.
+FROM_CARRIER = frozenset({Command.DELIVER_SM, Command.DATA_SM})
 
 
 class Tag(IntEnum):
@@ -165,9 +170,9 @@ class _Reader:
         self._place = end + 1
         return taken.decode("latin-1")
 
-    def address(self) -> Address:
+    def address(self, *, longest: int = 20) -> Address:
         ton, npi = self.integer(), self.integer()
-        return Address(ton=ton, npi=npi, text=self.text(longest=20))
+        return Address(ton=ton, npi=npi, text=self.text(longest=longest))
 
     def parameters(self) -> dict[int, bytes]:
         found: dict[int, bytes] = {}
@@ -179,8 +184,8 @@ class _Reader:
 
 def response(request: Pdu, *, status: int = 0) -> Pdu:
     """Return the answer to a request of the SMSC."""
-    # Both answers with a body have an id in it, which is not used and therefore empty.
-    body = b"\0" if request.command == Command.DELIVER_SM else b""
+    # The answers with a body have an id in it, which is not used and therefore empty.
+    body = b"\0" if request.command in FROM_CARRIER else b""
     return Pdu(request.command | _RESPONSE, status, request.sequence, body)
 
 
@@ -221,6 +226,23 @@ def short_message(body: bytes) -> ShortMessage:
         registered_delivery=registered_delivery,
         data_coding=data_coding,
         octets=reader.octets(length),
+        parameters=reader.parameters(),
+    )
+
+
+def data_sm(body: bytes) -> ShortMessage:
+    """Read the body of a data_sm, whose text is a parameter; raises MalformedPdu."""
+    reader = _Reader(body)
+    service_type = reader.text(longest=5)
+    source, destination = reader.address(longest=64), reader.address(longest=64)
+    esm_class, registered_delivery, data_coding = reader.octets(3)
+    return ShortMessage(
+        source=source,
+        destination=destination,
+        service_type=service_type,
+        esm_class=esm_class,
+        registered_delivery=registered_delivery,
+        data_coding=data_coding,
         parameters=reader.parameters(),
     )
 

@@ -1,4 +1,4 @@
-"""Understands the receipts of a carrier: deliver_sm with a text, or with parameters, or both.
+"""Understands the receipts of a carrier: PDUs with a text, or with parameters, or both.
 
 Sources: SMPP v3.4, sections 2.11, 5.2.12, 5.3.2.35 and appendix B. The text is the carriers' own
 business by the standard, and so there is a setting for what they differ in.
@@ -71,8 +71,8 @@ def is_receipt(message: ShortMessage) -> bool:
 
 
 def read(body: bytes, options: Options) -> Dlr:
-    """Return the report in a whole deliver_sm as it was stored; raises MalformedDlr."""
-    message = deliver_sm(body)
+    """Return the report in a whole PDU as it was stored; raises MalformedDlr."""
+    message = from_carrier(body)
     if not is_receipt(message):
         raise MalformedDlr("a message from a phone, and not a receipt")
     fields = _fields(message)
@@ -92,15 +92,24 @@ def read(body: bytes, options: Options) -> Dlr:
     )
 
 
-def deliver_sm(body: bytes) -> ShortMessage:
-    """Read a whole deliver_sm, header and all; raises MalformedDlr."""
+def from_carrier(body: bytes) -> ShortMessage:
+    """Read a whole deliver_sm or data_sm, header and all; raises MalformedDlr."""
     try:
         found: list[Pdu] = list(pdus.Splitter().feed(body))
-        if len(found) != 1 or found[0].command != Command.DELIVER_SM:
-            raise MalformedDlr("not one deliver_sm")
-        return pdus.short_message(found[0].body)
+        if len(found) != 1:
+            raise MalformedDlr("not one PDU")
+        return message_in(found[0])
     except MalformedPdu as malformed:
         raise MalformedDlr(str(malformed)) from None
+
+
+def message_in(pdu: Pdu) -> ShortMessage:
+    """Read what a carrier hands over in a PDU; raises MalformedPdu."""
+    if pdu.command == Command.DELIVER_SM:
+        return pdus.short_message(pdu.body)
+    if pdu.command == Command.DATA_SM:
+        return pdus.data_sm(pdu.body)
+    raise MalformedPdu("neither a deliver_sm nor a data_sm")
 
 
 def meaning(stat: str, err: str, options: Options) -> tuple[DlrState, int]:

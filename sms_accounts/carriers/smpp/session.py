@@ -22,7 +22,7 @@ class Inbox(Protocol):
     """Takes what comes in, in the thread that reads: it must not keep it waiting."""
 
     def received(self, link: Link, pdu: Pdu) -> None:
-        """A deliver_sm came in, and waits for `link.answer`."""
+        """A deliver_sm or data_sm came in, and waits for `link.answer`."""
 
     def late(self, reference: str, answer: Pdu) -> None:
         """The answer for a part came that was given up."""

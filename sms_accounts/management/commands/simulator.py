@@ -39,6 +39,11 @@ class Command(BaseCommand):
             "--dlr-url", type=_url, required=True, help="address of the panel to which DLRs go"
         )
         parser.add_argument(
+            "--reply-url",
+            type=_url,
+            help="address of the panel to which phones' replies go; without it none answers",
+        )
+        parser.add_argument(
             "--pace",
             type=_pace,
             default=1.0,
@@ -46,7 +51,15 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *args: Any, host: str, port: int, state: Path, dlr_url: str, pace: float, **_: Any
+        self,
+        *args: Any,
+        host: str,
+        port: int,
+        state: Path,
+        dlr_url: str,
+        reply_url: str | None,
+        pace: float,
+        **_: Any,
     ) -> None:
         if not settings.SIMULATOR_SECRET:
             raise CommandError("Set PANEL_SIMULATOR_SECRET to the secret that the panel uses too.")
@@ -59,6 +72,7 @@ class Command(BaseCommand):
                 port=port,
                 state=state,
                 dlr_url=dlr_url,
+                reply_url=reply_url or "",
                 secret=settings.SIMULATOR_SECRET,
                 pace=pace,
             )
