@@ -67,7 +67,7 @@ def managed_api_user(request: HttpRequest, name: str, pk: int) -> ApiUser:
 def visible_api_user(request: HttpRequest, account: Account, pk: int) -> ApiUser:
     """Return an API user of an account that this person may see."""
     api_users = ApiUser.objects.visible_to(request.user)
-    known = api_users.select_related("account", "wallet", "renewal")
+    known = api_users.select_related("account", "wallet", "renewal", "reply_settings")
     return get_object_or_404(known, account=account, pk=pk)
 
 

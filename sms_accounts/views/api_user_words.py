@@ -11,7 +11,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from sms_accounts import callback_settings, countries, oddities, oddity_words
+from sms_accounts import countries, oddities, oddity_words
 from sms_accounts.callback_figures import shown_url
 from sms_accounts.models import (
     Account,
@@ -19,6 +19,7 @@ from sms_accounts.models import (
     CallbackSecret,
     Incident,
     QuotaRenewal,
+    ReplySettings,
     Rule,
     RuleAction,
 )
@@ -148,7 +149,8 @@ def _callback(user: ApiUser, *, now: datetime) -> list[str]:
 
 
 def _callback_of_replies(user: ApiUser) -> list[str]:
-    url = callback_settings.replies_url(user)
+    settings: ReplySettings | None = getattr(user, "reply_settings", None)
+    url = settings.url if settings else ""
     return [_("%(url)s is told of replies.") % {"url": shown_url(url)}] if url else []
 
 

@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 from itertools import chain
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages as notices
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -104,11 +105,12 @@ def messages_csv(request: HttpRequest, name: str) -> HttpResponseBase:
 def message(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     """Show one message: what was asked, who paid, each state, attempt, report and callback."""
     account = visible_account(request, name)
-    found = get_object_or_404(
-        Message.objects.filter(account=account).select_related("submission__api_user"), pk=pk
-    )
+    refunds = LedgerEntry.objects.filter(message=OuterRef("pk"), kind=LedgerEntry.Kind.REFUND)
+    refunded = refunds.order_by().values("message").annotate(sum=Sum("credits")).values("sum")
+    messages = Message.objects.filter(account=account).select_related("submission__api_user")
+    found = get_object_or_404(messages.annotate(refunded=Subquery(refunded)), pk=pk)
+    annotated: Any = found
     submission = found.submission
-    refunded = LedgerEntry.objects.filter(message=found, kind=LedgerEntry.Kind.REFUND)
     reports = DlrReport.objects.filter(attempt__message=found).select_related("attempt")
     dlr_id = codes.dlr_id(found.state, found.ptt)
     context = {
@@ -121,7 +123,7 @@ def message(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "dlr_meaning": _(codes.DLR_MEANINGS[dlr_id]),
         "coding": _CODINGS.get(submission.coding, submission.coding),
         "is_paid_by_account": submission.wallet_id == account.wallet_id,
-        "refunded": refunded.aggregate(sum=Sum("credits"))["sum"] or Decimal(0),
+        "refunded": annotated.refunded or Decimal(0),
         "events": MessageEvent.objects.filter(message=found).order_by("pk"),
         "attempts": Attempt.objects.filter(message=found).order_by("pk"),
         "reports": reports.order_by("pk"),
