@@ -7,7 +7,7 @@ that, the policy for unknown outcomes would have to decide over messages that ne
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -45,7 +45,9 @@ def take_back() -> None:
         for begun_at, attempts in list(_unmade):
             _take_back(begun_at, {attempt.reference: attempt for attempt in attempts})
             if begun_at < timezone.now() - LATE:
-                _unmade.remove((begun_at, attempts))
+                # Another thread may have done the same meanwhile.
+                with suppress(ValueError):
+                    _unmade.remove((begun_at, attempts))
     except Exception:
         # Logged; they are remembered.
         log.exception("attempts_not_taken_back")
