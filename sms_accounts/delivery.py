@@ -4,6 +4,7 @@ Nothing waits for the network inside a transaction: messages are claimed and the
 stored, then the carrier is spoken to, then what it answered is recorded, and the next part begun.
 """
 
+import math
 import threading
 import time
 import uuid
@@ -79,7 +80,7 @@ def deliver_due(*, most: int | None = None) -> int:
         return _deliver_to(names[0], most)
     _look_after_the_rest()
     delivered = 0
-    at_it: dict[Future[int], str] = {}
+    at_it: dict[Future[int | None], str] = {}
     resting: dict[str, float] = {}
     with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="deliver") as pool:
         while True:
@@ -91,18 +92,22 @@ def deliver_due(*, most: int | None = None) -> int:
                 return delivered
             ended, _going_on = wait(at_it, LOOK_EVERY.total_seconds(), FIRST_COMPLETED)
             for future in ended:
-                delivered += future.result()
-                # Another thread is at it, or what is due cannot be had: no hurry to ask again.
-                resting[at_it.pop(future)] = time.monotonic() + LOOK_EVERY.total_seconds()
+                name, done = at_it.pop(future), future.result()
+                delivered += done or 0
+                # Another thread is at it, or what is due cannot be had: no hurry to ask again. One
+                # that failed is asked again when somebody rings.
+                again_in = math.inf if done is None else LOOK_EVERY.total_seconds()
+                resting[name] = time.monotonic() + again_in
 
 
-def _deliver_in_thread(name: str, most: int | None) -> int:
+def _deliver_in_thread(name: str, most: int | None) -> int | None:
+    """Return how many were handed over, or None where that failed."""
     try:
         return _deliver_to(name, most)
     except Exception:
         # Logged; what is due stays due, and the other carriers go on.
         log.exception("not_delivered", carrier=name)
-        return 0
+        return None
     finally:
         connection.close()
 

@@ -66,7 +66,8 @@ class TestDeliverDue:
 
         def away_from_the_second_time(name):
             asked.append(name)
-            if len(asked) > 1:
+            # Not those who claim what is due.
+            if len(asked) > 1 and not connection.in_atomic_block:
                 raise OperationalError("connection refused")
             return known(name)
 
