@@ -28,8 +28,8 @@ _DATABASE = {"db", "transactional_db", "django_db_setup", "live_server"}
 hypothesis_settings.register_profile("thorough")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Mark what CI does once, and begin with the files that take long.
 
     So nobody waits for the last of these alone.
@@ -37,6 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not _uses_database(item):
             item.add_marker("no_database")
+    yield
+    # After all others that put them in order.
     items.sort(key=lambda item: item.get_closest_marker("whole_program") is None)
 
 
