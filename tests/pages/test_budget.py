@@ -16,7 +16,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sms_accounts import big_demo, counting, demo, opt_outs, senders
-from sms_accounts.models import Account, ApiUser, Callback, CallbackAttempt, Message, OptOut, User
+from sms_accounts.models import (
+    Account,
+    ApiUser,
+    Callback,
+    CallbackAttempt,
+    Message,
+    OptOut,
+    Rate,
+    User,
+)
 from tests.batches_made import make_batch
 from tests.factories import PASSWORD, make_alert, make_callback
 from tests.pages.conftest import signed_in
@@ -33,6 +42,8 @@ ELSEWHERE = re.compile(r"^/admin/|/csv/|\.csv$|^/1\.0/|^/v1/|/logout/|^/static/|
 def holder(db, settings, tmp_path) -> User:
     """Who has both accounts of a demo: one with next to nothing in it, one with a lot."""
     settings.DATA_DIR = tmp_path
+    # Tests that commit leave none.
+    Rate.objects.get_or_create(prefix="", defaults={"credits": 1})
     made = demo.ensure()
     assert made is not None
     list(big_demo.fill(users=60, messages=150, seed=1))
