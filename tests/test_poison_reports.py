@@ -31,7 +31,7 @@ class TestDlrPost:
         delivery.deliver_due()
         post(dlr("delivered", reference=message.attempts.get().reference))
         with monkeypatch.context() as broken:
-            broken.setattr(carrier, "parse_dlrs", lambda body, headers: 1 / 0)
+            broken.setattr(carrier, "parse_dlrs", lambda *given: 1 / 0)
             assert [reports.record_dlrs(), reports.record_dlrs()] == [1, 0]
         bad = DlrPost.objects.get()
         assert bad.problem == "Could not be read: ZeroDivisionError"

@@ -140,7 +140,7 @@ POINTS = (
     *_commit(
         "callback.record",
         "call",
-        "sms_accounts.callbacks:_record",
+        "sms_accounts.callback_results:_record",
         repeats="callback",
         recurs_for=("to many receivers",),
     ),
