@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from django.core.cache import caches
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
@@ -73,6 +74,12 @@ def embedded(settings, tmp_path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.SCRIPT_PASSWORD_HASHER = "md5"
     caches["default"].clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loggers_that_can_be_heard() -> None:
+    """Let a test capture what a logger says, whoever has used it before."""
+    structlog.configure(**{**structlog.get_config(), "cache_logger_on_first_use": False})
 
 
 @pytest.fixture(scope="session", autouse=True)
