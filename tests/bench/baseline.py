@@ -34,8 +34,8 @@ WITH payer AS (
     FROM payer, paid, submission
 )
 INSERT INTO sms_accounts_message (account_id, submission_id, msisdn, credits, state,
-    carrier_code, carrier, due_at, tries, faults, parked_because, state_since)
-SELECT account_id, id, %(msisdn)s, 100, 'queued', '', '', %(now)s, 0, 0, '', %(now)s
+    carrier_code, carrier, lane, due_at, tries, faults, parked_because, state_since)
+SELECT account_id, id, %(msisdn)s, 100, 'queued', '', '', 0, %(now)s, 0, 0, '', %(now)s
 FROM submission RETURNING id, (SELECT credits FROM paid)
 """
 
