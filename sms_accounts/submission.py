@@ -8,9 +8,19 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from sms_accounts import bulk, debits, idempotency, ledger, orders, pace, price_list, routes
+from sms_accounts import (
+    bulk,
+    debits,
+    idempotency,
+    ledger,
+    order_rows,
+    orders,
+    pace,
+    price_list,
+    routes,
+)
 from sms_accounts.group_commit import Group, Outbox
-from sms_accounts.models import ApiUser, Message, State, Submission
+from sms_accounts.models import ApiUser, Message, Submission
 from sms_accounts.orders import Order, Priced
 
 
@@ -40,37 +50,6 @@ Outcome = (
     | pace.TooFast
     | ledger.InsufficientCredits
     | idempotency.KeyUsedOtherwise
-)
-
-_SUBMISSIONS = bulk.Table(
-    Submission,
-    "id",
-    "account_id",
-    "api_user_id",
-    "wallet_id",
-    "channel",
-    "sender",
-    "text",
-    "coding",
-    "parts",
-    "message_class",
-    "tag",
-    "credits",
-    "address",
-    "scheduled_at",
-    "created_at",
-)
-_MESSAGES = bulk.Table(
-    Message,
-    "id",
-    "account_id",
-    "submission_id",
-    "msisdn",
-    "credits",
-    "state",
-    "due_at",
-    "state_since",
-    "lane",
 )
 
 
@@ -193,8 +172,10 @@ class _Round:
 
     def _lock(self) -> None:
         with bulk.together():
-            ids = _SUBMISSIONS.next_ids(len(self._priced))
-            message_ids = _MESSAGES.next_ids(sum(len(one.quote.credits) for one in self._priced))
+            ids = order_rows.SUBMISSIONS.next_ids(len(self._priced))
+            message_ids = order_rows.MESSAGES.next_ids(
+                sum(len(one.quote.credits) for one in self._priced)
+            )
             payers = debits.lock_payers({user.pk for user in self._users()})
             self._ids, self._payers, free = ids(), payers(), iter(message_ids())
         self._ids_of_messages = [
@@ -275,10 +256,11 @@ class _Round:
         for place in sorted(self._going_on):
             one = self._priced[place]
             ids = self._ids_of_messages[place]
-            submissions.append(_submission(self._ids[place], one, self._wallet(place)))
-            messages += _messages(ids, self._ids[place], one)
-        _SUBMISSIONS.insert(submissions)
-        _MESSAGES.insert(messages)
+            row = order_rows.submission(self._ids[place], one, self._wallet(place))
+            submissions.append(row)
+            messages += order_rows.messages(ids, self._ids[place], one)
+        order_rows.SUBMISSIONS.insert(submissions)
+        order_rows.MESSAGES.insert(messages)
 
     def _wallet(self, place: int) -> int:
         order = self._priced[place].order
@@ -355,49 +337,3 @@ class _Round:
         else:
             if receipt is not None:
                 self._outcomes[place] = receipt
-
-
-def _submission(submission_id: int, one: Priced, wallet_id: int) -> tuple[object, ...]:
-    order, quote = one.order, one.quote
-    return (
-        submission_id,
-        order.account.pk,
-        order.api_user.pk if order.api_user else None,
-        wallet_id,
-        order.channel.value,
-        one.sender,
-        quote.text,
-        quote.length.coding,
-        quote.length.parts,
-        order.message_class,
-        order.tag,
-        quote.total,
-        order.address,
-        order.scheduled_at,
-        one.at,
-    )
-
-
-def _messages(ids: Sequence[int], submission_id: int, one: Priced) -> list[tuple[object, ...]]:
-    order = one.order
-    state = (State.SCHEDULED if order.scheduled_at else State.QUEUED).value
-    due_at = order.scheduled_at or one.at
-    lane_of = routes.lanes_for(
-        account_id=order.account.pk,
-        api_user_id=order.api_user.pk if order.api_user else None,
-        sender=one.sender,
-    )
-    return [
-        (
-            pk,
-            order.account.pk,
-            submission_id,
-            number,
-            credits,
-            state,
-            due_at,
-            one.at,
-            lane_of(number, pk),
-        )
-        for pk, (number, credits) in zip(ids, one.quote.credits.items(), strict=True)
-    ]
