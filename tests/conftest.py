@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """
     for item in items:
         if not _uses_database(item):
-            item.add_marker("no_database")
+            item.add_marker("on_embedded")
     yield
     # After all others that put them in order.
     items.sort(key=lambda item: item.get_closest_marker("whole_program") is None)

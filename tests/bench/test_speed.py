@@ -31,7 +31,7 @@ from tests.flows.conftest import ROOT, answers, own_database
 from tests.simulator_rig import unused_port
 from tests.sizes import in_bench, long
 
-pytestmark = [pytest.mark.whole_program, long]
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_servers, long]
 
 ROUNDS = in_bench(3, otherwise=1)
 SECONDS = in_bench(4000, otherwise=400) / 1000
@@ -72,7 +72,20 @@ class Measure:
     connections: int
     receivers: int = 1
 
-    def requests(self, port: int) -> list[str]:
+    def job(self, port: int, *, seconds: float) -> str:
+        """Return what the load is to do at a port, as it reads it."""
+        return json.dumps(
+            {
+                "host": "127.0.0.1",
+                "port": port,
+                "requests": self._requests(port),
+                "connections": self.connections,
+                "warm_up": WARM_UP,
+                "last": seconds,
+            }
+        )
+
+    def _requests(self, port: int) -> list[str]:
         draw = random.Random(1)  # noqa: S311
         return [
             f"GET {self.path}?{self._query(login, draw)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
@@ -154,18 +167,7 @@ def load(
     server: Server, measure: Measure, folder: Path, *, seconds: float
 ) -> tuple[Told, list[str]]:
     job = folder / "job.json"
-    job.write_text(
-        json.dumps(
-            {
-                "host": "127.0.0.1",
-                "port": server.port,
-                "requests": measure.requests(server.port),
-                "connections": measure.connections,
-                "warm_up": WARM_UP,
-                "last": seconds,
-            }
-        )
-    )
+    job.write_text(measure.job(server.port, seconds=seconds))
     loader = [sys.executable, "-m", "tests.bench.load", str(job)]
     told = json.loads(subprocess.run(loader, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
     assert set(told["first_lines"]) <= {"OK"}, told["first_lines"]

@@ -27,7 +27,7 @@ from tests.flows.conftest import ROOT, Program, start, stop
 from tests.flows.teller import Teller
 from tests.sizes import in_bench, long
 
-pytestmark = [pytest.mark.whole_program, long]
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_servers, long]
 
 ROUNDS = in_bench(3, otherwise=1)
 SHORT = in_bench(10_000, otherwise=60)

@@ -15,7 +15,11 @@ from tests.simulator_rig import wait_until
 from tests.smpp.smsc import PASSWORD as SMSC_PASSWORD
 from tests.smpp.test_against_node import ALPHABET, LONG_UNICODE, NodeSmsc
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.whole_program]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.whole_program,
+    pytest.mark.on_embedded,
+]
 
 # An escaped character stands where the first part ends.
 LONG_GSM7 = "x" * 151 + "{€}" + "y" * 300

@@ -13,7 +13,7 @@ from tests import others
 from tests.clients.kannel import Kannel, over_http2sms
 from tests.receiver import Receiver
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded]
 
 HERE = Path(__file__).parent
 MSISDN = "33639980004"

@@ -10,7 +10,7 @@ import pytest
 from tests.clients.conftest import CGI
 from tests.clients.replays import REFUSED, REPLAYS
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded]
 every_replay = pytest.mark.parametrize("replay", REPLAYS, ids=[each.client for each in REPLAYS])
 
 MSISDN = "33639980004"

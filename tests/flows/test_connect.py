@@ -13,7 +13,7 @@ from sms_accounts.programs import VARIABLE
 from tests.flows.conftest import Program
 from tests.flows.test_guide import sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_program]
+pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded]
 
 # What stands on a page, by language, and the command that it needs here.
 COMMANDS = {

@@ -16,11 +16,11 @@ import pytest
 from sms_accounts.http2sms import PARAMETERS, PATH, SHORT_PATH
 from tests.flows.conftest import Program
 from tests.raw_http import Answer, RawClient
-from tests.sizes import in_full_on
+from tests.sizes import in_full
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded]
 
-REQUESTS = in_full_on("sqlite", 20_000, otherwise=3_200)
+REQUESTS = in_full(20_000, otherwise=3_200)
 AT_ONCE = 8
 SEED = int(os.environ.get("FUZZ_SEED", "20261124"))
 

@@ -14,11 +14,11 @@ import pytest
 from sms_accounts import guesses
 from tests.flows.conftest import Program, start, stop
 from tests.raw_http import Answer, RawClient
-from tests.sizes import in_full_on, long
+from tests.sizes import long
 
-pytestmark = [pytest.mark.whole_program, long]
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded, long]
 
-GUESSES = in_full_on("sqlite", 10_000, otherwise=1_000)
+GUESSES = 10_000
 AT_ONCE = 8
 HOME = "192.0.2.10"
 PASSWORD = "Secret1234"

@@ -14,19 +14,15 @@ from tests import others
 from tests.flows.conftest import CHROMIUM, Program
 from tests.flows.test_guide import fill_in_sign_in
 from tests.simulator_rig import unused_port
-from tests.sizes import in_full_on, long
+from tests.sizes import long
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_program, long]
+pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded, long]
 
 LEAST = 95
 # How often a page may be judged anew: a machine that is busy with something else makes it slow.
 TRIES = 3
 # A page takes ten seconds.
-PAGES = in_full_on(
-    "postgresql",
-    ["", "messages/", "credits/", "api-users/", "options/"],
-    otherwise=["messages/"],
-)
+PAGES = ["", "messages/", "credits/", "api-users/", "options/"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.flows.conftest import Program
 from tests.flows.test_guide import figures, sign_in
 from tests.sizes import in_full
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_program]
+pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded]
 
 PHONE: ViewportSize = {"width": 390, "height": 800}
 WIDE: ViewportSize = {"width": 1280, "height": 900}

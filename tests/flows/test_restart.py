@@ -9,7 +9,7 @@ from tests.flows.conftest import Program, start, stop
 from tests.flows.test_guide import eventually
 from tests.receiver import Receiver
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_servers]
 
 
 def processes_of(program: Program) -> list[str]:

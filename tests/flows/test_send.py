@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from tests.flows.conftest import Program
 from tests.flows.test_guide import sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_program]
+pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded]
 
 PHONE: ViewportSize = {"width": 390, "height": 800}
 WIDE: ViewportSize = {"width": 1280, "height": 900}

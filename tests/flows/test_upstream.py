@@ -11,7 +11,7 @@ import pytest
 from tests.flows.conftest import Program, start, stop
 from tests.receiver import Receiver
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded]
 
 PASSWORD = "Secret1234"
 COST = 2
