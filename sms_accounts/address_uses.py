@@ -1,8 +1,13 @@
 """Remembers from which addresses each API user calls, and from which it was refused."""
 
+import threading
 import time
-from datetime import timedelta
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -10,17 +15,79 @@ from sms_accounts.credentials import SignedIn
 from sms_accounts.models import AddressUse
 from sms_accounts.models.api_user import Address
 
+log = structlog.get_logger(__name__)
+
 _LATELY = timedelta(minutes=1)
 _MOST_REMEMBERED = 20_000
 
-# When this process last stored, or saw stored, a call like this: user, address, method, and
-# whether it had the former password.
-_noted: dict[tuple[int, str, str, bool], float] = {}
+# Of an accepted call: user, address, method, and whether it had the former password.
+_Call = tuple[int, str, AddressUse.Method, bool]
+
+# When this process last stored, or saw stored, a call like this.
+_noted: dict[_Call, float] = {}
+
+# What is to be stored by the thread, and when it was.
+_waiting: dict[_Call, datetime] = {}
+_lock = threading.Lock()
+_thread = ThreadPoolExecutor(1, thread_name_prefix="address-uses")
 
 
-def is_noted(signed_in: SignedIn, address: Address, *, method: AddressUse.Method) -> bool:
-    """Say whether this process has noted an accepted call like this a short time ago."""
-    call = (signed_in.user.pk, str(address), method, signed_in.with_former_password)
+def note_soon(signed_in: SignedIn, address: Address, *, method: AddressUse.Method) -> None:
+    """Remember an accepted call from an address that the restrictions name; nobody waits for it.
+
+    A thread stores it together with what others bring meanwhile. Where it cannot, it is lost,
+    and the next call like it is stored.
+    """
+    call = _call(signed_in, address, method)
+    if _is_noted(call):
+        return
+    _remember(call)
+    with _lock:
+        _waiting[call] = timezone.now()
+        is_first = len(_waiting) == 1
+    if is_first:
+        _thread.submit(_store_waiting)
+
+
+def _store_waiting() -> None:
+    with _lock:
+        calls = dict(_waiting)
+        _waiting.clear()
+    try:
+        _store(calls)
+    except (DatabaseError, InterfaceError) as failed:
+        log.warning("address_uses_not_stored", calls=len(calls), problem=type(failed).__name__)
+        for call in calls:
+            _noted.pop(call, None)
+    finally:
+        connection.close()
+
+
+def _store(calls: Mapping[_Call, datetime]) -> None:
+    # Of an address the last way; in the order of the keys, since another process may do so too.
+    uses = {
+        (user, address): AddressUse(
+            api_user_id=user,
+            address=address,
+            accepted_at=at,
+            method=method,
+            with_former_password=with_former_password,
+        )
+        for (user, address, method, with_former_password), at in calls.items()
+    }
+    AddressUse.objects.bulk_create(
+        [uses[key] for key in sorted(uses)],
+        update_conflicts=True,
+        unique_fields=["api_user", "address"],
+        update_fields=["accepted_at", "method", "with_former_password"],
+    )
+
+
+def _call(signed_in: SignedIn, address: Address, method: AddressUse.Method) -> _Call:
+    return signed_in.user.pk, str(address), method, signed_in.with_former_password
+
+
+def _is_noted(call: _Call) -> bool:
     return _noted.get(call, 0) > time.monotonic() - _LATELY.total_seconds()
 
 
@@ -38,9 +105,9 @@ def note(
     is not stored again, since it only says "lately"; each call from outside counts.
     """
     user, now = signed_in.user, timezone.now()
-    if is_inside and is_noted(signed_in, address, method=method):
+    call = _call(signed_in, address, method)
+    if is_inside and _is_noted(call):
         return
-    call = (user.pk, str(address), method, signed_in.with_former_password)
     changes: dict[str, object] = {}
     if accepted:
         changes |= {
@@ -71,7 +138,7 @@ def note(
     AddressUse.objects.bulk_create([first], ignore_conflicts=True)
 
 
-def _remember(call: tuple[int, str, str, bool]) -> None:
+def _remember(call: _Call) -> None:
     if len(_noted) >= _MOST_REMEMBERED:
         _noted.clear()
     _noted[call] = time.monotonic()

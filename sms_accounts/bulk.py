@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sms_accounts.models.fields import CreditsField, to_hundredths
 
@@ -23,35 +24,44 @@ Convert = Callable[[Any], Any]
 @contextmanager
 def together() -> Iterator[None]:
     """Send the statements of the body at once, and wait for them at its end or for an answer."""
-    if connection.vendor != "postgresql":
+    database = _database()
+    if database.vendor != "postgresql":
         yield
         return
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
+    database.ensure_connection()
+    with database.wrap_database_errors, database.connection.pipeline():
         yield
 
 
 def ask(sql: str, parameters: Sequence[Any]) -> Callable[[], Rows]:
     """Run a statement, and return what waits for its rows."""
-    if connection.vendor != "postgresql":
-        with connection.cursor() as cursor:
+    database = _database()
+    if database.vendor != "postgresql":
+        with database.cursor() as cursor:
             cursor.execute(sql, parameters)
             rows: Rows = cursor.fetchall()
         return lambda: rows
-    asked = _execute(sql, parameters)
+    asked = _execute(database, sql, parameters)
 
     def wait() -> Rows:
-        with connection.wrap_database_errors:
+        with database.wrap_database_errors:
             return asked.fetchall()
 
     return wait
 
 
-def _execute(sql: str, parameters: Sequence[Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
+def _execute(
+    database: BaseDatabaseWrapper, sql: str, parameters: Sequence[Any]
+) -> "psycopg.Cursor[tuple[Any, ...]]":
     # Django's cursor writes the values into the statement, and each one is planned anew.
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        return psycopg.Cursor(connection.connection).execute(sql.encode(), parameters)
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        return psycopg.Cursor(database.connection).execute(sql.encode(), parameters)
+
+
+def _database() -> BaseDatabaseWrapper:
+    """Return what `connection` stands for: that looks for it anew at each of its attributes."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 class Table:
@@ -66,8 +76,7 @@ class Table:
         """Reserve keys for rows that are to come; return what waits for them, in rising order."""
         if connection.vendor == "postgresql":
             asked = ask(
-                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-                (self._table, count),
+                "SELECT nextval(%s::regclass) FROM generate_series(1, %s)", (self._sequence, count)
             )
             return lambda: [key for (key,) in asked()]
         # Whoever asks is in a transaction, and SQLite lets one at a time write.
@@ -83,15 +92,21 @@ class Table:
         ]
         if not stored:
             return
-        if connection.vendor == "postgresql":
+        database = _database()
+        if database.vendor == "postgresql":
             names = self._json_names
             told = [dict(zip(names, row, strict=True)) for row in stored]
-            _execute(self._insert_all, (*self._others, json.dumps(told)))
+            _execute(database, self._insert_all, (*self._others, json.dumps(told)))
             return
-        with connection.cursor() as cursor:
+        with database.cursor() as cursor:
             cursor.executemany(self._insert_one, [(*row, *self._others) for row in stored])
 
     # What is to be told of the columns, and how, is found out once: models do not change.
+
+    @cached_property
+    def _sequence(self) -> str:
+        name: str = ask("SELECT pg_get_serial_sequence(%s, 'id')", (self._table,))()[0][0]
+        return name
 
     @cached_property
     def _fields(self) -> "list[models.Field[Any, Any]]":

@@ -12,10 +12,10 @@ import pytest
 from django.db import DataError, OperationalError, connections
 
 from panel.asgi import Application
-from sms_accounts import api_users, ledger, price_list, submission
+from sms_accounts import address_uses, api_users, ledger, price_list, submission
 from sms_accounts.endpoints import http2sms_at_once
 from sms_accounts.endpoints.http2sms_answers import FORMATS
-from sms_accounts.models import Account, Message, Sender, Submission
+from sms_accounts.models import Account, AddressUse, Message, Sender, Submission
 from tests.factories import API_PASSWORD, MSISDN, SENDER, make_api_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,6 +119,20 @@ def user(web):
     return known
 
 
+def noted(user) -> list[tuple[str, str]]:
+    """From where and how calls came, as soon as that is stored."""
+    address_uses._thread.submit(bool).result()
+    uses = AddressUse.objects.filter(api_user=user, accepted_at__isnull=False)
+    return list(uses.values_list("address", "method"))
+
+
+def raising(problem: Exception):
+    def fail(*_given: object) -> None:
+        raise problem
+
+    return fail
+
+
 @contextmanager
 def by_memory(web: Web, *, calls: int) -> Iterator[None]:
     before = web.at_once
@@ -153,7 +167,6 @@ class TestByMemory:
 
     def test_takes_a_form(self, web, user):
         form = urlencode(words(user, message="Grüße")).encode()
-        web.call(method="POST", body=form)
 
         with by_memory(web, calls=1):
             _status, _headers, text = web.call(method="POST", body=form)
@@ -165,10 +178,29 @@ class TestByMemory:
         claimed = b64encode(f"{user.account.name}/{user.login}:{API_PASSWORD}".encode()).decode()
         rest = {k: v for k, v in words(user).items() if k in ("from", "to", "message", "noStop")}
         call = {"headers": {"authorization": f"Basic {claimed}"}}
-        web.call(urlencode(rest).encode(), **call)
 
         with by_memory(web, calls=1):
             assert web.call(urlencode(rest).encode(), **call)[2].startswith("OK")
+
+    def test_notes_how_the_password_came(self, web, user):
+        form = urlencode(words(user)).encode()
+
+        with by_memory(web, calls=1):
+            web.call(method="POST", body=form)
+
+        assert noted(user) == [("127.0.0.1", AddressUse.Method.FORM)]
+
+    def test_notes_at_the_next_call_what_could_not_be_stored(self, web, user, monkeypatch):
+        address_uses.forget_all()
+        AddressUse.objects.all().delete()
+        with monkeypatch.context() as patch:
+            patch.setattr(address_uses, "_store", raising(OperationalError("away")))
+            assert web.send(user).startswith("OK")
+            assert noted(user) == []
+
+        web.send(user)
+
+        assert noted(user) == [("127.0.0.1", AddressUse.Method.URL)]
 
     def test_takes_raw_octets(self, web, user):
         query = urlencode(words(user)).encode().replace(b"Hello", "Grüße".encode())

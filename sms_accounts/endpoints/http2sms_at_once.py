@@ -11,6 +11,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import InterfaceError, OperationalError
 
 from sms_accounts import address_uses, credentials, orders, price_list, submission
+from sms_accounts.credentials import SignedIn
 from sms_accounts.endpoints.client_address import address_of
 from sms_accounts.endpoints.http2sms_answers import FORMATS, Answer, NotSent, headers
 from sms_accounts.endpoints.http2sms_log import note, without_database
@@ -25,7 +26,6 @@ from sms_accounts.endpoints.http2sms_orders import (
 )
 from sms_accounts.endpoints.http2sms_request import Said, said_plainly
 from sms_accounts.group_commit import Outbox
-from sms_accounts.models import ApiUser
 from sms_accounts.models.api_user import Address
 from sms_accounts.tasks import delivery_bell
 
@@ -47,7 +47,7 @@ class AtOnce:
         judged = _judged(said, address)
         if judged is None:
             return None
-        user, priced = judged
+        signed_in, priced = judged
         answer: Answer
         try:
             answer = accepted(await submission.submit_from(priced, self._outbox))
@@ -59,27 +59,23 @@ class AtOnce:
             answer = without_database(away)
         else:
             delivery_bell.ring()
-        note(answer, said, address, user)
+        address_uses.note_soon(signed_in, address, method=said.method)
+        note(answer, said, address, signed_in.user)
         text = FORMATS[said.format](answer)
         return answer.http_status, headers(answer, said.format), text.encode()
 
 
-def _judged(said: Said, address: Address) -> tuple[ApiUser, orders.Priced] | None:
+def _judged(said: Said, address: Address) -> tuple[SignedIn, orders.Priced] | None:
     """Return who sends and what, where nothing speaks against it and nobody is to be asked."""
     signed_in = credentials.remembered(claim_of(said, address))
     if signed_in is None or said.get("idempotencyKey"):
         return None
     user = signed_in.user
-    if (
-        not user.allows(address)
-        or refuses_method(user, said)
-        or not address_uses.is_noted(signed_in, address, method=said.method)
-        or not price_list.is_fresh()
-    ):
+    if not user.allows(address) or refuses_method(user, said) or not price_list.is_fresh():
         return None
     try:
         order = order_of(said, understood(said), user, address, judged_by=signed_in.caller)
-        return user, orders.priced(order)
+        return signed_in, orders.priced(order)
     except (NotSent, orders.Refused, SynchronousOnlyOperation):
         # The last: the rates have grown too old since, and an event loop waits for no query.
         return None
