@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -52,17 +53,24 @@ def understood(said: Said) -> Options:
         raise NotSent(202, f"Invalid contentType, it should be one of {', '.join(FORMATS)}")
     if not _ACCOUNT_NAME.fullmatch(said.get("account")):
         raise NotSent(202, "Invalid smsAccount, it should look like 'sms-ab1234-1'")
-    options = Options(
-        stop_clause=not _chosen(said, "noStop", _FLAGS),
-        message_class=_chosen(said, "class", _CLASSES),
-        unicode=_chosen(said, "smsCoding", _UNICODE),
-        wants_replies=_chosen(said, "senderForResponse", _FLAGS),
+    options = _options(
+        said.get("noStop"), said.get("class"), said.get("smsCoding"), said.get("senderForResponse")
     )
     if options.wants_replies and said.get("from"):
         raise NotSent(202, "Invalid senderForResponse: leave from empty, or senderForResponse out")
     if len(said.get("idempotencyKey")) > idempotency.LONGEST or "\0" in said.get("idempotencyKey"):
         raise NotSent(202, f"Invalid idempotencyKey: at most {idempotency.LONGEST} characters")
     return options
+
+
+@lru_cache(maxsize=1000)
+def _options(no_stop: str, message_class: str, coding: str, wants_replies: str) -> Options:
+    return Options(
+        stop_clause=not _chosen("noStop", no_stop, _FLAGS),
+        message_class=_chosen("class", message_class, _CLASSES),
+        unicode=_chosen("smsCoding", coding, _UNICODE),
+        wants_replies=_chosen("senderForResponse", wants_replies, _FLAGS),
+    )
 
 
 def _refuse_what_is_missing(said: Said) -> None:
@@ -81,12 +89,11 @@ def _missing(name: str) -> NotSent:
     return NotSent(201, f"Missing {name}", hint=f"These are required: {', '.join(REQUIRED)}.")
 
 
-def _chosen(said: Said, name: str, values: Mapping[str, Value]) -> Value:
-    given = said.get(name).lower()
-    if given not in values:
+def _chosen(name: str, given: str, values: Mapping[str, Value]) -> Value:
+    if given.lower() not in values:
         accepted = ", ".join(value for value in values if value)
         raise NotSent(202, f"Invalid {name}, it should be one of {accepted}")
-    return values[given]
+    return values[given.lower()]
 
 
 def claim_of(said: Said, address: Address) -> credentials.Claim:
