@@ -52,7 +52,7 @@ class TestAppendOnly:
 
     @pytest.mark.django_db(transaction=True)
     def test_can_be_taken_back_and_made_again(self, entries):
-        loader = MigrationLoader(connection)
+        loader = MigrationLoader(connection, replace_migrations=False)
         named = "ledger_entries_are_append_only"
         [key] = [key for key in loader.graph.nodes if key[1].endswith(named)]
         migration, state = loader.get_migration(*key), loader.project_state(key)
@@ -87,7 +87,7 @@ class TestAppendOnly:
 
     @pytest.mark.django_db(transaction=True)
     def test_holds_after_the_table_was_made_anew_and_on_the_way_back(self):
-        loader = MigrationLoader(connection)
+        loader = MigrationLoader(connection, replace_migrations=False)
         [key] = [key for key in loader.graph.nodes if key[1].endswith("_by_purse_and_api_user")]
         migration, state = loader.get_migration(*key), loader.project_state(key)
         [before] = migration.dependencies[:1]
