@@ -147,7 +147,7 @@ class TestSettingUp:
         both = browser.post(page, {**form_of(browser, page), "is_default": "on"})
 
         assert "Another carrier has this name." in text_of(taken)
-        assert "Another carrier takes all messages." in text_of(both)
+        assert "Another carrier takes all messages without a route." in text_of(both)
 
 
 @pytest.fixture
