@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -234,6 +235,8 @@ def _column(field: "models.Field[Any, Any]") -> str:
 def _conversion(field: "models.Field[Any, Any]") -> Convert:
     if isinstance(field, CreditsField):
         return to_hundredths
+    if isinstance(field, models.DecimalField):
+        return _written_out
     if isinstance(field, models.DateTimeField):
         if connection.vendor == "postgresql":
             return _iso_time
@@ -243,6 +246,10 @@ def _conversion(field: "models.Field[Any, Any]") -> Convert:
 
 def _iso_time(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def _written_out(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
 
 
 def _as_it_is(value: Any) -> Any:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from sms_accounts import msisdn
+from sms_accounts import carrier_costs, msisdn
 from sms_accounts.models import (
     FINAL,
     AccountQuarter,
@@ -83,6 +83,7 @@ class _Event:
     """A state that a message came into; the user and the acceptance are those of the message."""
 
     pk: int
+    message_id: int
     state: str
     account_id: int
     api_user_id: int | None
@@ -175,10 +176,9 @@ def _count_batch(entry_id: int, event_id: int) -> int:
     now = timezone.now()
     _store_habits(entries, sent, events, now=now)
     _store_days_spent(entries, now=now)
-    if entries:
-        mark.entry_id = entries[-1].pk
-    if events:
-        mark.event_id = events[-1].pk
+    carrier_costs.add_up([event.message_id for event in events if event.state in ENDS])
+    mark.entry_id = entries[-1].pk if entries else mark.entry_id
+    mark.event_id = events[-1].pk if events else mark.event_id
     mark.save(update_fields=["entry_id", "event_id"])
     return len(entries) + len(events)
 
@@ -207,6 +207,7 @@ def _events(after: int, upto: int) -> list[_Event]:
         _Event(*row)
         for row in rows.values_list(
             "pk",
+            "message_id",
             "state",
             "message__account_id",
             "message__submission__api_user_id",

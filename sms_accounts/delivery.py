@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -25,6 +26,7 @@ from sms_accounts import (
     due_messages,
     lanes,
     recording,
+    routes,
     unmade,
     unresolved,
 )
@@ -52,7 +54,7 @@ LOOK_EVERY = timedelta(seconds=1)
 
 Outcome = Attempt.Outcome
 
-_COLUMNS = ("id", "message_id", "part", "carrier", "reference", "outcome", "started_at")
+_COLUMNS = ("id", "message_id", "part", "carrier", "reference", "outcome", "cost", "started_at")
 _NEW = bulk.Table(Attempt, *_COLUMNS)
 _BEGUN = bulk.Changes(Attempt, "outcome", "started_at", still=("outcome", "state"))
 
@@ -329,7 +331,9 @@ class _Earlier:
     def still_to_make(self, message: Message, now: datetime) -> list[Attempt]:
         """Return the attempts for the parts still to hand over; the new ones are not stored yet."""
         found: list[Attempt] = []
+        cost = routes.cost_of(message, self._carrier_name)
         if self._takes_long_texts and message.pk not in self._split:
+            cost = cost and cost * message.submission.parts
             # In memory only, for handing it over: the carrier splits it, and reports on the whole.
             message.submission.parts = 1
         for part in range(1, message.submission.parts + 1):
@@ -339,16 +343,17 @@ class _Earlier:
             known = self._again.get(key)
             if message.pk in self._refused and not (known and may_be_on_air(known)):
                 continue
-            found.append(known or self._new(message, part, now))
+            found.append(known or self._new(message, part, now, cost))
         return found
 
-    def _new(self, message: Message, part: int, now: datetime) -> Attempt:
+    def _new(self, message: Message, part: int, now: datetime, cost: Decimal | None) -> Attempt:
         return Attempt(
             message=message,
             part=part,
             carrier=self._carrier_name,
             reference=uuid.uuid4().hex,
             outcome=Outcome.NOT_SENT,
+            cost=cost,
             started_at=now,
         )
 

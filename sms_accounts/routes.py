@@ -1,15 +1,16 @@
-"""Which lane a message waits in: the routes, remembered in this process for two seconds."""
+"""Which lane a message waits in, and what its carrier asks: the routes, as of two seconds ago."""
 
 import time
 from bisect import bisect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from itertools import accumulate
 
 import structlog
 
-from sms_accounts.models import Lane, Route, RouteCarrier
+from sms_accounts.models import Lane, Message, Route, RouteCarrier
 from sms_accounts.models.route import NO_ROUTE
 
 log = structlog.get_logger(__name__)
@@ -23,11 +24,15 @@ _Kind = tuple[int | None, int | None, str]
 
 
 @dataclass(frozen=True)
-class _Shares:
-    """The lanes of a route, and up to which place in a round each of them takes messages."""
+class _Way:
+    """The lanes of a route, and up to which place in a round each of them takes messages.
+
+    `costs` has what its carriers ask for a part, where staff have told it.
+    """
 
     lanes: Sequence[int]
     until: Sequence[int]
+    costs: Mapping[str, Decimal]
 
     def lane_of(self, message_id: int) -> int:
         # Keys of messages count up: each round of them is shared out to the message.
@@ -37,7 +42,7 @@ class _Shares:
 @dataclass(frozen=True)
 class _Table:
     until: float
-    by_kind: dict[_Kind, dict[str, _Shares]] = field(default_factory=dict)
+    by_kind: dict[_Kind, dict[str, _Way]] = field(default_factory=dict)
 
 
 _remembered: _Table | None = None
@@ -47,17 +52,18 @@ def lanes_for(
     *, account_id: int, api_user_id: int | None, sender: str
 ) -> Callable[[str, int], int]:
     """Return what finds the lane of a message from its receiver's number and its own key."""
-    by_kind = _present().by_kind
-    if not by_kind:
+    fitting = _fitting(account_id, api_user_id, sender)
+    if not fitting:
         return _no_route
-    kinds: list[_Kind] = [
-        (user, account, name)
-        for user, account in ((api_user_id, account_id), (None, account_id), (None, None))
-        for name in (sender, "")
-    ]
-    # Without an API user the first two are the same as the next two, and found no sooner.
-    fitting = [by_kind[kind] for kind in kinds if kind in by_kind]
     return lambda msisdn, message_id: _lane(fitting, msisdn, message_id)
+
+
+def cost_of(message: Message, carrier_name: str) -> Decimal | None:
+    """Return what a carrier asks for a part of a message, by the route that fits it, if known."""
+    order = message.submission
+    fitting = _fitting(message.account_id, order.api_user_id, order.sender)
+    way = _way(fitting, message.msisdn)
+    return way.costs.get(carrier_name) if way else None
 
 
 def keep_fresh() -> None:
@@ -103,13 +109,32 @@ def _no_route(_msisdn: str, _message_id: int) -> int:
     return NO_ROUTE
 
 
-def _lane(fitting: Sequence[dict[str, _Shares]], msisdn: str, message_id: int) -> int:
+def _fitting(account_id: int, api_user_id: int | None, sender: str) -> list[dict[str, _Way]]:
+    """Return the routes of each kind that is for such messages, the most specific kind first."""
+    by_kind = _present().by_kind
+    if not by_kind:
+        return []
+    kinds: list[_Kind] = [
+        (user, account, name)
+        for user, account in ((api_user_id, account_id), (None, account_id), (None, None))
+        for name in (sender, "")
+    ]
+    # Without an API user the first two are the same as the next two, and found no sooner.
+    return [by_kind[kind] for kind in kinds if kind in by_kind]
+
+
+def _lane(fitting: Sequence[dict[str, _Way]], msisdn: str, message_id: int) -> int:
+    way = _way(fitting, msisdn)
+    return way.lane_of(message_id) if way else NO_ROUTE
+
+
+def _way(fitting: Sequence[dict[str, _Way]], msisdn: str) -> _Way | None:
     for by_prefix in fitting:
         for length in range(len(msisdn), -1, -1):
-            shares = by_prefix.get(msisdn[:length])
-            if shares is not None:
-                return shares.lane_of(message_id)
-    return NO_ROUTE
+            way = by_prefix.get(msisdn[:length])
+            if way is not None:
+                return way
+    return None
 
 
 def _present() -> _Table:
@@ -134,11 +159,14 @@ def _read() -> _Table:
             # Messages then go as if there were no such route, instead of waiting for nobody.
             log.error("route_without_lanes", route=route.pk)
             continue
-        shares = _Shares(
+        way = _Way(
             lanes=[lane for lane, _share in known],
             until=list(accumulate(share for _lane, share in known)),
+            costs={
+                each.carrier: each.cost for each in route.carriers.all() if each.cost is not None
+            },
         )
         kind = (route.api_user_id, route.account_id, route.sender)
-        table.by_kind.setdefault(kind, {})[route.prefix] = shares
+        table.by_kind.setdefault(kind, {})[route.prefix] = way
     _remembered = table
     return table

@@ -218,7 +218,7 @@ def make_route(
     account: Account | None = None,
     api_user: ApiUser | None = None,
 ) -> Route:
-    """A route that counts at once; a carrier is a name, a preference and a share: "acme 1 3"."""
+    """A route that counts at once; a carrier has preference, share and cost: "acme 1 3 0.04"."""
     route = Route.objects.create(
         prefix=prefix,
         sender=sender,
@@ -226,8 +226,9 @@ def make_route(
         api_user=api_user,
     )
     for written in carriers:
-        name, preference, share = [*written.split(), "1", "1"][:3]
-        route.carriers.create(carrier=name, preference=int(preference), share=int(share))
+        name, *given = written.split()
+        columns = zip(("preference", "share", "cost"), map(Decimal, given), strict=False)
+        route.carriers.create(carrier=name, **dict(columns))
     routes.make_lanes()
     lanes.forget()
     return route

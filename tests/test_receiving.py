@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 from itertools import permutations
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from django.db import OperationalError, connection
@@ -63,6 +63,27 @@ class TestEndpoint:
         received = Received.objects.get()
         assert (received.msisdn, received.number) == (MSISDN, "36184")
         assert (received.text, received.carrier_id) == ("Ça va 👍", "7")
+
+    @pytest.mark.parametrize(
+        ("charset", "text", "problem"),
+        [
+            ("", "Ça", ""),
+            ("UTF-8", "Ça", ""),
+            ("utf-16be", "Ça  👍", ""),
+            ("ISO-8859-1", "Ça", ""),
+            ("WINDOWS-1252", "5 €", ""),
+            ("KOI8-R", "Да", "'charset' is none that is known here"),
+        ],
+    )
+    def test_reads_a_query_in_the_charset_that_it_names(self, charset, text, problem):
+        octets = quote(text.encode(charset or "utf-8"))
+
+        call("GET", query=f"?from=%2B33639980004&to=36184&text={octets}&charset={charset}")
+        receiving.read_received()
+
+        assert ReceivedPost.objects.get().problem == problem
+        found = Received.objects.values_list("msisdn", "text")
+        assert list(found) == ([] if problem else [(MSISDN, text)])
 
     def test_keeps_what_it_cannot_understand_and_says_what_is_wrong(self):
         assert call(body=b"\xff\x00{", content_type="application/json").status_code == 200

@@ -2,7 +2,7 @@
 
 import re
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import admin
@@ -49,7 +49,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[Row]):
 
     paginator = CappedPaginator
     show_full_result_count = False
-    ordering = ("-pk",)
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     # To sort by another column would sort the whole table.
     sortable_by = ()
     view_on_site = False

@@ -1,7 +1,8 @@
-"""The staff's page of how the carriers do, what is demanded of each, and who took over when."""
+"""The staff's pages of how the carriers do, what each asks, and who took over from whom."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -12,13 +13,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sms_accounts import carrier_health, checking, failover
+from sms_accounts import carrier_costs, carrier_health, checking, failover
 from sms_accounts.admin.base import ReadOnlyAdmin
 from sms_accounts.carrier_health import Health
-from sms_accounts.models import CarrierSwitch, CarrierWatch
+from sms_accounts.models import CarrierDay, CarrierSwitch, CarrierWatch
 
 # How many of the latest changes stand below the carriers.
 LATEST = 10
+
+DAYS_OF_COSTS = 30
 
 _MEDIAN, _NEARLY_ALL = 0.5, 0.95
 
@@ -60,11 +63,14 @@ class CarrierWatchAdmin(admin.ModelAdmin[CarrierWatch]):
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         now = timezone.now()
+        costs = carrier_costs.since(timezone.localdate(now) - timedelta(days=DAYS_OF_COSTS - 1))
         context = {
             **self.admin_site.each_context(request),
             "title": _("Health of carriers"),
             "opts": self.opts,
-            "carriers": [_shown(health) for health in carrier_health.look(now)],
+            "carriers": [
+                _shown(health, costs.get(health.name, ())) for health in carrier_health.look(now)
+            ],
             "switches": CarrierSwitch.objects.order_by("-pk")[:LATEST],
             "looked_at": now,
             **(extra_context or {}),
@@ -83,13 +89,29 @@ class CarrierSwitchAdmin(ReadOnlyAdmin[CarrierSwitch]):
     fields = list_display
 
 
-def _shown(health: Health) -> dict[str, Any]:
+@admin.register(CarrierDay)
+class CarrierDayAdmin(ReadOnlyAdmin[CarrierDay]):
+    list_display = ("day", "carrier", "messages", "credits", "cost", "left", "without_cost")
+    list_filter = ("carrier",)
+    fields = list_display
+    readonly_fields = ("left",)
+    ordering = ("-day", "carrier")
+
+    @admin.display(description=gettext_lazy("left"))
+    def left(self, row: CarrierDay) -> Decimal | str:
+        left = carrier_costs.together([row]).left
+        return "–" if left is None else left
+
+
+def _shown(health: Health, days: Sequence[CarrierDay]) -> dict[str, Any]:
     """Return one carrier as the page shows it."""
     trouble = failover.trouble_of(health)
-    if health.watch.is_passed_over:
-        level, state = "fail", _("Passed over: %(because)s") % {"because": health.watch.because}
+    if not health.carrier.is_enabled and health.waiting:
+        level, state = "fail", _("Switched off, and messages wait for it")
     elif not health.carrier.is_enabled:
         level, state = "off", _("Switched off")
+    elif health.watch.is_passed_over:
+        level, state = "fail", _passed_over(health.watch)
     elif trouble:
         level, state = "warn", trouble[:1].upper() + trouble[1:]
     else:
@@ -99,7 +121,7 @@ def _shown(health: Health) -> dict[str, Any]:
         "watch": health.watch,
         "level": level,
         "state": state,
-        "figures": list(_figures(health)),
+        "figures": [*_figures(health), *_costs(health, days)],
     }
 
 
@@ -125,6 +147,44 @@ def _figures(health: Health) -> Iterator[tuple[str, str]]:
     yield _("Delivered, last 30 minutes"), _percent(recent)
     yield _("Waiting"), _waiting(health)
     yield _("Never answered"), f"{health.held:,}"
+
+
+def _passed_over(watch: CarrierWatch) -> str:
+    words = {"because": watch.because, "minutes": watch.well_minutes}
+    if watch.well_since is None:
+        return _("Passed over: %(because)s") % words
+    words["at"] = f"{timezone.localtime(watch.well_since):%H:%M}"
+    return (
+        _(
+            "Passed over: %(because)s. Well again since %(at)s, and taken back once that has "
+            "lasted for %(minutes)d minutes or more"
+        )
+        % words
+    )
+
+
+def _costs(health: Health, days: Sequence[CarrierDay]) -> Iterator[tuple[str, str]]:
+    today = [row for row in days if row.day == timezone.localdate(health.at)]
+    yield _("Cost, today"), _cost(carrier_costs.together(today))
+    title = _("Cost, last %(count)d days") % {"count": DAYS_OF_COSTS}
+    yield title, _cost(carrier_costs.together(days))
+
+
+def _cost(costs: carrier_costs.Costs) -> str:
+    if costs.without_cost == costs.messages:
+        return "–"
+    words = {
+        "cost": f"{costs.cost:,.4f}",
+        "credits": f"{costs.credits:,}",
+        "left": f"{costs.left:,.4f}" if costs.left is not None else "",
+        "messages": f"{costs.messages:,}",
+        "without": f"{costs.without_cost:,}",
+    }
+    if costs.left is None:
+        told = _("%(cost)s; no cost is known of %(without)s of %(messages)s messages")
+    else:
+        told = _("%(cost)s of %(credits)s credits for %(messages)s messages: %(left)s left")
+    return told % words
 
 
 def _use(health: Health) -> str:

@@ -48,6 +48,7 @@ class AttemptInline(ReadOnlyInline[Attempt, Message]):
         "state",
         "ptt",
         "code",
+        "cost",
         "started_at",
         "answered_at",
     )

@@ -1,7 +1,8 @@
 """Messages that phones send back: what a carrier hands over of one, and the plain form of it.
 
 A carrier with words of its own `HasReplies`. All others send the plain form over HTTP: `from`,
-`to`, `text` and `id`, in a query string, as a form, or as JSON, there one or a list.
+`to`, `text` and `id`, in a query string, as a form, or as JSON, there one or a list. But in JSON
+the `charset` of the text may be another one than UTF-8.
 """
 
 import json
@@ -15,6 +16,16 @@ Coding = Literal["text", "gsm7", "ucs2", "latin1", "ascii", "cyrillic", "hebrew"
 LONGEST_NUMBER = 20
 LONGEST_ID = 100
 LONGEST_TEXT = 10_000
+
+# The names that charsets have over HTTP and in Kannel, without regard to case.
+_CHARSETS = {
+    "": "utf-8",
+    "utf-8": "utf-8",
+    "utf-16be": "utf-16-be",
+    "iso-8859-1": "latin-1",
+    "windows-1252": "cp1252",
+    "us-ascii": "ascii",
+}
 
 
 class MalformedReply(Exception):
@@ -59,12 +70,23 @@ def parse_plain(body: bytes, headers: Mapping[str, str]) -> list[Reply]:
     """Return the messages in a call of the plain form; raises MalformedReply."""
     if "json" in headers.get("Content-Type", "").lower():
         return [_reply(values) for values in _listed(body)]
+    values = _fields(body)
+    codec = _CHARSETS.get(values.get("charset", "").lower())
+    if codec is None:
+        raise MalformedReply("'charset' is none that is known here")
+    octets = _fields(body, encoding="latin-1").get("text", "").encode("latin-1")
+    return [_reply(values | {"text": octets.decode(codec, "replace")})]
+
+
+def _fields(body: bytes, *, encoding: str = "utf-8") -> dict[str, str]:
     try:
-        pairs = parse_qsl(_decoded(body), keep_blank_values=True, max_num_fields=100)
+        pairs = parse_qsl(
+            _decoded(body), keep_blank_values=True, encoding=encoding, max_num_fields=100
+        )
     except ValueError:
         raise MalformedReply("too many fields") from None
     # Of a field that comes twice the first one counts.
-    return [_reply(dict(reversed(pairs)))]
+    return dict(reversed(pairs))
 
 
 def _decoded(body: bytes) -> str:

@@ -31,6 +31,7 @@ from sms_accounts.models.opt_out import OptOut
 from sms_accounts.models.quota_renewal import QuotaRenewal
 from sms_accounts.models.received import Received, ReceivedPart, ReceivedPost, ReplySettings
 from sms_accounts.models.route import (
+    CarrierDay,
     CarrierSwitch,
     CarrierTally,
     CarrierWatch,
@@ -62,6 +63,7 @@ __all__ = [
     "CallbackEndpoint",
     "CallbackReplay",
     "CallbackSecret",
+    "CarrierDay",
     "CarrierSwitch",
     "CarrierTally",
     "CarrierWatch",

@@ -39,6 +39,8 @@ class Attempt(models.Model):
     state = models.CharField(_("state"), max_length=13, choices=State.choices, blank=True)
     ptt = models.PositiveSmallIntegerField(_("ptt"), null=True, blank=True)
     code = models.CharField(_("carrier's code"), max_length=40, blank=True)
+    # What the carrier asks of us for it, by the route that fitted when it was begun, if known.
+    cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=4, null=True, blank=True)
     started_at = models.DateTimeField(_("started"))
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
 

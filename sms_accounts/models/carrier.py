@@ -1,24 +1,17 @@
-"""The carriers that staff connect: where each is, and how it wants to be spoken to."""
+"""The carriers that staff connect over SMPP: where each is, and how it wants to be spoken to."""
 
-from typing import Any
-
-from django.apps import apps
-from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from sms_accounts.models.carrier_codes import check_err_codes, check_statuses
-
-CARRIER_NAME = RegexValidator(
-    r"^(?!simulator\Z)[a-z0-9][a-z0-9-]{0,39}\Z",
-    _("Small letters, digits and hyphens, at most 40; not 'simulator', which there is already."),
+from sms_accounts.models.carrier_codes import check_statuses
+from sms_accounts.models.connected_carrier import (
+    ConnectedCarrier,
+    between,
+    one_default_that_is_on,
 )
+
 _ASCII = RegexValidator(r"^[ -~]*\Z", _("Letters, digits and signs without accents."))
-
-
-def _from(least: int, most: int) -> list[MinValueValidator | MaxValueValidator]:
-    return [MinValueValidator(least), MaxValueValidator(most)]
 
 
 class Ton(models.IntegerChoices):
@@ -48,11 +41,10 @@ class Npi(models.IntegerChoices):
     WAP = 18, _("WAP client (18)")
 
 
-class SmppCarrier(models.Model):
+class SmppCarrier(ConnectedCarrier):
     """A carrier that speaks SMPP 3.4, with everything that it wants to be told.
 
-    Its password is sealed: `carrier_accounts` alone opens it. The last four columns are written
-    by the process that binds.
+    The last three columns are written by the process that binds.
     """
 
     class Bind(models.TextChoices):
@@ -74,39 +66,13 @@ class SmppCarrier(models.Model):
         DECIMAL = "decimal", _("a decimal number")
         HEX = "hex", _("a hexadecimal number")
 
-    name = models.CharField(
-        _("name"),
-        max_length=40,
-        unique=True,
-        validators=[CARRIER_NAME],
-        help_text=_("Messages are filed under it, so it never changes."),
-    )
-    description = models.CharField(_("description"), max_length=200, blank=True)
     is_enabled = models.BooleanField(
         _("switched on"), default=False, help_text=_("Its process binds, and takes receipts.")
     )
-    is_default = models.BooleanField(
-        _("takes all messages"),
-        default=False,
-        help_text=_(
-            "What is due from now on goes to this carrier. With no carrier chosen, the one in "
-            "PANEL_CARRIER takes it."
-        ),
-    )
-
     host = models.CharField(_("host"), max_length=253, validators=[_ASCII])
-    port = models.PositiveIntegerField(_("port"), default=2775, validators=_from(1, 65_535))
+    port = models.PositiveIntegerField(_("port"), default=2775, validators=between(1, 65_535))
     uses_tls = models.BooleanField(_("TLS"), default=False)
-    certificates = models.TextField(
-        _("certificates"),
-        blank=True,
-        help_text=_(
-            "In PEM: trusted instead of those of the system, for a carrier with a certificate of "
-            "its own making."
-        ),
-    )
     system_id = models.CharField(_("system ID"), max_length=15, validators=[_ASCII])
-    password_sealed = models.TextField(blank=True, editable=False)
     system_type = models.CharField(
         _("system type"),
         max_length=12,
@@ -120,33 +86,14 @@ class SmppCarrier(models.Model):
     binds = models.PositiveSmallIntegerField(
         _("binds at once"),
         default=1,
-        validators=_from(1, 8),
+        validators=between(1, 8),
         help_text=_("As many as the carrier allows; of both kinds, where there are two."),
     )
 
-    window = models.PositiveSmallIntegerField(
-        _("window"),
-        default=10,
-        validators=_from(1, 500),
-        help_text=_("How many messages of a bind may wait for their answer at once."),
-    )
-    rate = models.PositiveIntegerField(
-        _("messages a second"),
-        null=True,
-        blank=True,
-        validators=_from(1, 10_000),
-        help_text=_("Over all binds. Empty: as fast as the window lets through."),
-    )
-    answer_seconds = models.PositiveSmallIntegerField(
-        _("seconds to answer"),
-        default=10,
-        validators=_from(1, 25),
-        help_text=_("After this time the outcome of a message counts as unknown."),
-    )
     enquire_seconds = models.PositiveSmallIntegerField(
         _("seconds between enquiries"),
         default=30,
-        validators=_from(5, 600),
+        validators=between(5, 600),
         help_text=_("After so long a silence the carrier is asked whether it is there."),
     )
 
@@ -162,7 +109,7 @@ class SmppCarrier(models.Model):
     longest_short = models.PositiveSmallIntegerField(
         _("digits of a short number"),
         default=6,
-        validators=_from(0, 15),
+        validators=between(0, 15),
         help_text=_("A sender of so many digits at most is a short number."),
     )
     short_ton = models.PositiveSmallIntegerField(
@@ -188,10 +135,10 @@ class SmppCarrier(models.Model):
         _("long texts"), max_length=7, choices=Joining.choices, default=Joining.UDH
     )
     coding_gsm7 = models.PositiveSmallIntegerField(
-        _("data_coding of GSM 03.38"), default=0, validators=_from(0, 255)
+        _("data_coding of GSM 03.38"), default=0, validators=between(0, 255)
     )
     coding_ucs2 = models.PositiveSmallIntegerField(
-        _("data_coding of Unicode"), default=8, validators=_from(0, 255)
+        _("data_coding of Unicode"), default=8, validators=between(0, 255)
     )
     class_by = models.CharField(
         _("message class in"), max_length=7, choices=ClassBy.choices, default=ClassBy.CODING
@@ -200,7 +147,7 @@ class SmppCarrier(models.Model):
         _("hours of validity"),
         null=True,
         blank=True,
-        validators=_from(1, 720),
+        validators=between(1, 720),
         help_text=_("How long the carrier tries. Empty: as long as it does by itself."),
     )
     intermediate = models.BooleanField(
@@ -223,12 +170,6 @@ class SmppCarrier(models.Model):
     ids_in_receipts = models.CharField(
         _("ids in receipts"), max_length=8, choices=Ids.choices, default=Ids.CASELESS
     )
-    err_codes = models.TextField(
-        _("codes in receipts"),
-        blank=True,
-        validators=[check_err_codes],
-        help_text=_("What 'err:' stands for, a line each, such as '011 = 27': code and ptt."),
-    )
     statuses = models.TextField(
         _("statuses of answers"),
         blank=True,
@@ -240,44 +181,12 @@ class SmppCarrier(models.Model):
     )
 
     is_bound = models.BooleanField(_("bound"), default=False, editable=False)
-    bind_told = models.CharField(_("last said"), max_length=200, blank=True, editable=False)
-    bind_told_at = models.DateTimeField(_("said"), null=True, blank=True, editable=False)
+    bind_told = models.CharField(_("last event"), max_length=200, blank=True, editable=False)
+    bind_told_at = models.DateTimeField(_("last event at"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("SMPP carrier")
         verbose_name_plural = _("SMPP carriers")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["is_default"],
-                condition=models.Q(is_default=True),
-                name="one_carrier_takes_all_messages",
-                violation_error_message=_("Another carrier takes all messages. Change that first."),
-            ),
-            models.CheckConstraint(
-                condition=models.Q(is_default=False) | models.Q(is_enabled=True),
-                name="carrier_that_takes_all_messages_is_on",
-                violation_error_message=_(
-                    "A carrier that takes all messages must be switched on: they would wait."
-                ),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def clean(self) -> None:
-        check_is_alone(self, other=apps.get_model("sms_accounts", "HttpCarrier"))
-
-
-def check_is_alone(row: Any, *, other: type[models.Model]) -> None:
-    """Refuse a name, or to take all messages, where a carrier of another kind has that already.
-
-    No constraint spans two tables. Whoever asks takes the first of both, so that even two at the
-    same moment would send nothing twice.
-    """
-    if other._default_manager.filter(name=row.name).exists():
-        raise ValidationError({"name": _("Another carrier has this name.")})
-    if row.is_default and other._default_manager.filter(is_default=True).exists():
-        raise ValidationError(
-            {"is_default": _("Another carrier takes all messages. Change that first.")}
+        constraints = one_default_that_is_on(
+            one="one_carrier_takes_all_messages", is_on="carrier_that_takes_all_messages_is_on"
         )

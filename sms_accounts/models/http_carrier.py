@@ -1,24 +1,23 @@
 """The carriers that staff connect over HTTP: what each is called with, and what it says."""
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from sms_accounts import placeholders
 from sms_accounts.models import http_carrier_lines as lines
-from sms_accounts.models.carrier import CARRIER_NAME, SmppCarrier, check_is_alone
 from sms_accounts.models.carrier_codes import check_err_codes
+from sms_accounts.models.connected_carrier import (
+    ConnectedCarrier,
+    between,
+    one_default_that_is_on,
+)
 
 
-def _from(least: int, most: int) -> list[MinValueValidator | MaxValueValidator]:
-    return [MinValueValidator(least), MaxValueValidator(most)]
-
-
-class HttpCarrier(models.Model):
+class HttpCarrier(ConnectedCarrier):
     """A carrier that is called over HTTP, of one of three kinds.
 
-    Its password and the secret of its reports are sealed: `carrier_accounts` alone opens them.
+    The secret of its reports is sealed like its password.
     """
 
     class Kind(models.TextChoices):
@@ -39,29 +38,9 @@ class HttpCarrier(models.Model):
         JSON = "json", _("JSON, by paths such as messages.0.id")
         PATTERN = "pattern", _("text, by regular expressions with a group")
 
-    name = models.CharField(
-        _("name"),
-        max_length=40,
-        unique=True,
-        validators=[CARRIER_NAME],
-        help_text=_("Messages are filed under it, so it never changes."),
-    )
-    description = models.CharField(_("description"), max_length=200, blank=True)
     kind = models.CharField(
         _("kind"), max_length=8, choices=Kind.choices, help_text=_("It never changes either.")
     )
-    is_enabled = models.BooleanField(
-        _("switched on"), default=False, help_text=_("It may be given messages.")
-    )
-    is_default = models.BooleanField(
-        _("takes all messages"),
-        default=False,
-        help_text=_(
-            "What is due from now on goes to this carrier. With no carrier chosen, the one in "
-            "PANEL_CARRIER takes it."
-        ),
-    )
-
     url = models.CharField(
         _("URL"),
         max_length=2000,
@@ -72,22 +51,12 @@ class HttpCarrier(models.Model):
         ),
     )
     username = models.CharField(_("user name"), max_length=200, blank=True)
-    password_sealed = models.TextField(blank=True, editable=False)
     account = models.CharField(
         _("account"),
         max_length=60,
         blank=True,
         help_text=_("For http2sms alone: the account there, such as sms-ab12345-1."),
     )
-    certificates = models.TextField(
-        _("certificates"),
-        blank=True,
-        help_text=_(
-            "In PEM: trusted instead of those of the system, for a carrier with a certificate of "
-            "its own making."
-        ),
-    )
-
     dlr_secret_sealed = models.TextField(blank=True, editable=False)
     panel_url = models.CharField(
         _("this panel, seen from the carrier"),
@@ -97,24 +66,19 @@ class HttpCarrier(models.Model):
         help_text=_("Where the carrier reaches it elsewhere than at PANEL_URL."),
     )
 
+    # Of calls, and no more than there should be threads.
     window = models.PositiveSmallIntegerField(
         _("window"),
         default=10,
-        validators=_from(1, 128),
+        validators=between(1, 128),
         help_text=_("How many calls may wait for their answer at once."),
     )
     rate = models.PositiveIntegerField(
         _("messages a second"),
         null=True,
         blank=True,
-        validators=_from(1, 10_000),
+        validators=between(1, 10_000),
         help_text=_("Of each machine with workers. Empty: as fast as the window lets through."),
-    )
-    answer_seconds = models.PositiveSmallIntegerField(
-        _("seconds to answer"),
-        default=10,
-        validators=_from(1, 25),
-        help_text=_("After this time the outcome of a message counts as unknown."),
     )
     takes_long_texts = models.BooleanField(
         _("takes long texts whole"),
@@ -130,12 +94,6 @@ class HttpCarrier(models.Model):
         max_length=60,
         blank=True,
         help_text=_("Which of Kannel's SMSCs is to be taken, where it has several."),
-    )
-    err_codes = models.TextField(
-        _("codes in receipts"),
-        blank=True,
-        validators=[check_err_codes],
-        help_text=_("What 'err:' stands for, a line each, such as '011 = 27': code and ptt."),
     )
     knows_keys = models.BooleanField(
         _("heeds idempotencyKey"),
@@ -236,28 +194,14 @@ class HttpCarrier(models.Model):
     class Meta:
         verbose_name = _("HTTP carrier")
         verbose_name_plural = _("HTTP carriers")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["is_default"],
-                condition=models.Q(is_default=True),
-                name="one_http_carrier_takes_all_messages",
-                violation_error_message=_("Another carrier takes all messages. Change that first."),
-            ),
-            models.CheckConstraint(
-                condition=models.Q(is_default=False) | models.Q(is_enabled=True),
-                name="http_carrier_that_takes_all_messages_is_on",
-                violation_error_message=_(
-                    "A carrier that takes all messages must be switched on: they would wait."
-                ),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
+        constraints = one_default_that_is_on(
+            one="one_http_carrier_takes_all_messages",
+            is_on="http_carrier_that_takes_all_messages_is_on",
+        )
 
     def clean(self) -> None:
         """Refuse what its kind cannot work with, each beside its field."""
-        check_is_alone(self, other=SmppCarrier)
+        super().clean()
         wrong: dict[str, ValidationError] = {}
         if self.kind == self.Kind.HTTP2SMS and not self.account:
             wrong["account"] = ValidationError(_("Type in the account there."))

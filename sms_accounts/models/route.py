@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from sms_accounts.models.account import Account
 from sms_accounts.models.api_user import ApiUser
+from sms_accounts.models.fields import CreditsField
 
 # The lane of messages that no route fits: the carrier that takes all messages serves it.
 NO_ROUTE = 0
@@ -109,7 +110,7 @@ class RouteCarrier(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("What this carrier asks of us for it, for staff to compare."),
+        help_text=_("What it asks of us, in credits."),
     )
 
     class Meta:
@@ -128,7 +129,7 @@ class RouteCarrier(models.Model):
 
 
 class CarrierWatch(models.Model):
-    """What staff demand of a carrier, and whether it is passed over at the moment.
+    """What staff demand of a carrier, and whether it is passed over, or away, at the moment.
 
     The last columns are written by `failover` alone.
     """
@@ -176,6 +177,8 @@ class CarrierWatch(models.Model):
     because = models.CharField(_("because"), max_length=200, blank=True, editable=False)
     trouble_since = models.DateTimeField(null=True, editable=False)
     well_since = models.DateTimeField(null=True, editable=False)
+    # Since when nobody hands anything to it: it is switched off, or not bound.
+    away_since = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("health of a carrier")
@@ -228,3 +231,30 @@ class CarrierTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.carrier} {self.at}"
+
+
+class CarrierDay(models.Model):
+    """What a carrier took on a day, of messages that have come to their end; see `carrier_costs`.
+
+    The day is that of the hand-over, where staff are.
+    """
+
+    carrier = models.CharField(_("carrier"), max_length=40)
+    day = models.DateField(_("day"))
+    messages = models.PositiveBigIntegerField(_("messages"), default=0)
+    without_cost = models.PositiveBigIntegerField(_("no cost known"), default=0)
+    cost = models.DecimalField(_("cost"), max_digits=16, decimal_places=4, default=0)
+    credits = CreditsField(_("credits"), default=0)
+
+    class Meta:
+        verbose_name = _("day of costs")
+        verbose_name_plural = _("costs of carriers")
+        constraints = [
+            # The day first: they are asked for by days, of all carriers.
+            models.UniqueConstraint(
+                fields=["day", "carrier"], name="costs_once_per_day_and_carrier"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.carrier} {self.day}"

@@ -15,6 +15,7 @@ from sms_accounts.models import (
     Attempt,
     Callback,
     CallbackAttempt,
+    CarrierDay,
     CarrierSwitch,
     DlrPost,
     DlrReport,
@@ -59,6 +60,8 @@ def make_history() -> Message:
     make_batch(user.account, by=make_user())
     make_route("simulator", account=user.account)
     CarrierSwitch.objects.create(carrier="acme", is_passed_over=True, because="slow", at=now)
+    day = timezone.localdate(now) - timedelta(days=next(_numbers))
+    CarrierDay.objects.create(carrier="acme", day=day, messages=1, cost="0.04", credits=1)
     senders.refuse(user.account.senders.get(), "Not yours", by=None)
     post = DlrPost.objects.create(carrier="simulator", body=b"id=1&stat=DELIVRD", received_at=now)
     add_details(message, post)

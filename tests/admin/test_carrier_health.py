@@ -8,10 +8,12 @@ from django.utils import timezone
 
 from sms_accounts import failover
 from sms_accounts.models import (
+    CarrierDay,
     CarrierSwitch,
     CarrierTally,
     CarrierWatch,
     Heartbeat,
+    HttpCarrier,
     Message,
     SmppCarrier,
     State,
@@ -91,13 +93,62 @@ class TestPage:
         failover.watch()
 
         assert "acme Not bound: not yet" in before
-        assert "acme Passed over: not bound: not yet" in shown(browser)["acme"]
+        assert "acme Passed over: not bound: not yet Messages" in shown(browser)["acme"]
         assert "acme is passed over: not bound: not yet." in text_of(browser.get(PAGE))
         assert "passed over" in text_of(browser.get(url(CarrierSwitch)))
+
+    def test_says_when_one_that_is_well_again_is_taken_back(self, browser):
+        make_smpp_carrier(name="acme")
+        at = timezone.now()
+        CarrierWatch.objects.create(
+            name="acme", is_passed_over=True, because="not bound", well_since=at, well_minutes=7
+        )
+
+        assert (
+            f"Passed over: not bound. Well again since {at:%H:%M}, and taken back once that has "
+            "lasted for 7 minutes or more"
+        ) in shown(browser)["acme"]
+
+    def test_says_for_whom_messages_wait_that_is_switched_off(self, browser):
+        make_smpp_carrier(name="acme", enabled=False)
+        make_smpp_carrier(name="beta", enabled=False)
+        make_route("acme", "beta 2")
+        make_message()
+        CarrierWatch.objects.create(name="acme", is_passed_over=True, because="slow")
+
+        words = shown(browser)
+
+        assert "acme Switched off, and messages wait for it Messages" in words["acme"]
+        assert "Waiting 1, the oldest for 0 s" in words["acme"]
+        assert "beta Switched off Messages" in words["beta"]
+
+    def test_has_what_each_asks_and_what_is_left_of_the_credits(self, browser):
+        make_smpp_carrier(name="acme")
+        make_smpp_carrier(name="beta")
+        today = timezone.localdate()
+        for carrier, ago, given in (
+            ("acme", 0, {"messages": 2, "cost": "0.0825", "credits": 3}),
+            ("acme", 29, {"messages": 1000, "cost": "40", "credits": 1000}),
+            ("acme", 30, {"messages": 1, "cost": "7", "credits": 1}),
+            ("beta", 0, {"messages": 3, "without_cost": 1, "cost": "0.05", "credits": 2}),
+            ("beta", 1, {"messages": 3, "without_cost": 3, "credits": 2}),
+        ):
+            CarrierDay.objects.create(carrier=carrier, day=today - timedelta(days=ago), **given)
+
+        words = shown(browser)
+        by_day = text_of(browser.get(url(CarrierDay), {"carrier": "beta"}))
+
+        assert "today 0.0825 of 3.00 credits for 2 messages: 2.9175 left" in words["acme"]
+        assert "30 days 40.0825 of 1,003.00 credits for 1,002 messages: 962.9175" in words["acme"]
+        assert "today 0.0500; no cost is known of 1 of 3 messages" in words["beta"]
+        assert words["simulator"].endswith("Cost, today – Cost, last 30 days –")
+        assert by_day.count('class="field-day') == 2
+        assert url(CarrierDay) in text_of(browser.get(PAGE))
 
     def test_is_linked_from_the_first_page_and_from_the_carriers(self, browser):
         assert PAGE in text_of(browser.get("/admin/"))
         assert PAGE in text_of(browser.get(url(SmppCarrier)))
+        assert PAGE in text_of(browser.get(url(HttpCarrier)))
 
     def test_is_for_those_who_may_see_it(self, client):
         client.force_login(make_clerk("view_smppcarrier"))

@@ -21,6 +21,7 @@ from sms_accounts.models import (
     Attempt,
     Batch,
     Callback,
+    CarrierDay,
     CarrierSwitch,
     CarrierWatch,
     DlrPost,
@@ -59,6 +60,7 @@ READ_ONLY = (
     Batch,
     SenderNotice,
     CarrierSwitch,
+    CarrierDay,
     Received,
     ReceivedPost,
 )

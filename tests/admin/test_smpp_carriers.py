@@ -113,7 +113,7 @@ class TestSettingUp:
 
         page = browser.post(url(SmppCarrier, "add"), {**fields, **typed(), **both})
 
-        assert "Another carrier takes all messages." in text_of(page)
+        assert "Another carrier takes all messages without a route." in text_of(page)
 
     def test_minds_the_carriers_of_another_kind(self, browser):
         make_http_carrier(name="acme", default=True)

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from sms_accounts import delivery, reports, submission
-from sms_accounts.models import HttpCarrier, Message, State
+from sms_accounts import delivery, receiving, reports, submission
+from sms_accounts.models import HttpCarrier, Message, Received, State
 from tests.clients.kannel import PASSWORD, Kannel, over_smpp
 from tests.factories import make_account, make_api_user, make_http_carrier, make_order
+from tests.replied import NUMBER, make_number
 from tests.simulator_rig import wait_until
 from tests.smpp.smsc import PASSWORD as SMSC_PASSWORD
 from tests.smpp.test_against_node import ALPHABET, LONG_UNICODE, NodeSmsc
@@ -24,6 +25,7 @@ pytestmark = [
 # An escaped character stands where the first part ends.
 LONG_GSM7 = "x" * 151 + "{€}" + "y" * 300
 DELIVERED, EXPIRED, REFUSED = "33639980004", "33639980024", "33639985023"
+THROTTLED, ANSWERS = "33639986004", "33639980901"
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,9 @@ def smsc():
 
 
 @pytest.fixture(scope="module")
-def kannel(tmp_path_factory, smsc):
-    configuration = over_smpp(smsc.port, password=SMSC_PASSWORD)
+def kannel(tmp_path_factory, smsc, live_server):
+    address = f"{live_server.url}/received/gateway/dlr-secret/"
+    configuration = over_smpp(smsc.port, password=SMSC_PASSWORD, replies_to=address)
     with Kannel(tmp_path_factory.mktemp("kannel"), configuration) as kannel:
         yield kannel
 
@@ -44,6 +47,7 @@ def kannel(tmp_path_factory, smsc):
 def deaf(monkeypatch):
     """No worker listens: the tests read reports themselves."""
     monkeypatch.setattr("sms_accounts.endpoints.dlr.dlr_bell.ring", lambda: None)
+    monkeypatch.setattr("sms_accounts.endpoints.received.reply_bell.ring", lambda: None)
 
 
 @pytest.fixture
@@ -110,6 +114,28 @@ def test_what_is_not_delivered_says_why(carrier):
     assert expired.attempts.get().code == "EXPIRED err:024"
     refused.submission.api_user.account.wallet.refresh_from_db()
     assert refused.submission.api_user.account.wallet.credits == Decimal(98)
+
+
+def test_throttling_behind_it_loses_no_message(carrier, smsc):
+    [message] = sent("Hello", THROTTLED)
+
+    assert message.state == State.DELIVERED
+    assert len(smsc.heard) == 3
+
+
+def test_what_a_phone_answers_comes_back_whole(carrier):
+    account = make_account(credits=100)
+    make_number(account)
+    user = make_api_user(account=account)
+    order = make_order(user, text="Coming?", receivers=[ANSWERS], sender=NUMBER)
+    receipt = submission.submit(order)
+    delivery.deliver_due()
+
+    wait_until(lambda: receiving.read_received() and Received.objects.exists(), reason="no reply")
+
+    reply = Received.objects.get()
+    assert reply.text == "Grüße aus Köln 🙂"
+    assert (reply.account, reply.message_id) == (account, receipt.message_ids[0])
 
 
 def test_a_wrong_password_loses_no_message(carrier):

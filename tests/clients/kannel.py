@@ -22,6 +22,7 @@ smsbox-port = {inner}
 smsbox-interface = 127.0.0.1
 box-allow-ip = 127.0.0.1
 log-level = 4
+sms-resend-freq = 1
 
 {smsc}
 
@@ -36,6 +37,14 @@ username = alice
 password = {secret}
 max-messages = 9
 concatenation = true
+"""
+# As docs/replies.md has it: whatever a phone sends goes to the panel.
+REPLIES = """
+group = sms-service
+keyword = default
+catch-all = true
+max-messages = 0
+get-url = "{address}?from=%p&to=%P&text=%b&charset=%C&id=%I"
 """
 # As its user guide has it for a generic SMSC: %P is the sender, %p the receiver, %b the text.
 HTTP2SMS = """
@@ -71,9 +80,10 @@ def over_http2sms(account: Account, *, password: str) -> str:
     )
 
 
-def over_smpp(port: int, *, password: str) -> str:
-    """Return the configuration of an SMSC on this machine."""
-    return SMPP.format(port=port, password=password)
+def over_smpp(port: int, *, password: str, replies_to: str = "") -> str:
+    """Return the configuration of an SMSC on this machine, and where replies are to go."""
+    replies = REPLIES.format(address=replies_to) if replies_to else ""
+    return SMPP.format(port=port, password=password) + replies
 
 
 class Kannel:

@@ -20,6 +20,22 @@ function report(session, pdu, id, stat, state, err) {
   });
 }
 
+// The phone answers in two parts, of which the second comes first.
+function answer(session, pdu) {
+  [2, 1].forEach((number) =>
+    session.deliver_sm({
+      source_addr: pdu.destination_addr,
+      destination_addr: pdu.source_addr,
+      esm_class: 0x40,
+      data_coding: 8,
+      short_message: {
+        udh: Buffer.from([5, 0, 3, 7, 2, number]),
+        message: number === 1 ? "Grüße aus " : "Köln 🙂",
+      },
+    }),
+  );
+}
+
 function submit(session, pdu) {
   const { udh, message } = pdu.short_message;
   const times = (seen.get(pdu.destination_addr) || 0) + 1;
@@ -56,6 +72,9 @@ function submit(session, pdu) {
     return;
   }
   report(session, pdu, id, "DELIVRD", 2, "000");
+  if (pdu.destination_addr.endsWith("0901")) {
+    answer(session, pdu);
+  }
 }
 
 function meet(session) {

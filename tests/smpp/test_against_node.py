@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from sms_accounts import gsm
+from sms_accounts import gsm, reply_texts
 from sms_accounts.carriers.base import OutcomeUnknown, Submit, TryLater
+from sms_accounts.carriers.smpp import phones
 from sms_accounts.carriers.smpp.carrier import Smpp
 from tests import others
 from tests.simulator_rig import wait_until
@@ -141,6 +142,20 @@ def test_receipts_name_the_id_of_the_answer_and_our_reference(smsc):
     assert {dlr.carrier_message_id for dlr in dlrs} == set(ids)
     assert {dlr.state for dlr in dlrs} == {"delivered"}
     assert {dlr.reference for dlr in dlrs} == {"0001/004", "0002/004", "0003/004"}
+
+
+def test_what_a_phone_answers_comes_in_its_parts(smsc):
+    [part] = parts_of("Coming?", msisdn="33639980901")
+    with bound(smsc) as (carrier, box):
+        carrier.submit(part)
+        wait_until(lambda: len(box.bodies) == 3, reason="parts are missing")
+
+    replies = [phones.read(body, options_for(smsc.port)) for body in reversed(box.bodies[1:])]
+    assert [reply.part and reply.part.number for reply in replies] == [1, 2]
+    assert [(reply.sender, reply.receiver) for reply in replies] == [("33639980901", "PANEL")] * 2
+    assert reply_texts.text_of([(reply.coding, reply.octets) for reply in replies]) == (
+        "Grüße aus Köln 🙂"
+    )
 
 
 def test_throttling_asks_to_try_later_and_ends(smsc):
