@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sms_accounts", "0054_cancellations_of_many_messages")]
+    dependencies = [("sms_accounts", "0057_costs_and_absence_of_carriers")]
 
     operations = [
         migrations.CreateModel(
