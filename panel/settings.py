@@ -191,6 +191,7 @@ CELERY_BEAT_SCHEDULE = {
     for name in (
         "send_batches",
         "write_exports",
+        "check_books",
         "cancel_many",
         "deliver_due",
         "record_dlrs",

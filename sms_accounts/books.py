@@ -1,6 +1,6 @@
 """Checks what the ledger wrote: purses against their entries, and that nobody can change those."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -34,6 +34,15 @@ def wrong_books(wallet_ids: Iterable[int] | None = None) -> list[tuple[int, Deci
 
 
 @dataclass(frozen=True)
+class WrongPurse:
+    """A purse that does not hold what its entries say: of an API user, or of the account."""
+
+    login: str
+    held: Decimal
+    added: Decimal
+
+
+@dataclass(frozen=True)
 class AccountBooks:
     """What the entries of an account add up to, anew, beside what its purses hold.
 
@@ -52,7 +61,7 @@ class AccountBooks:
     paid: Decimal
     purses: int
     entries: int
-    wrong: tuple[tuple[Wallet, Decimal], ...]
+    wrong: tuple[WrongPurse, ...]
 
     @property
     def bought(self) -> Decimal:
@@ -102,7 +111,7 @@ def check(account: Account) -> AccountBooks:
     # An account of which nothing was ever entered holds nothing.
     any_row: Mapping[str, Any] = next(iter(found.values()), dict.fromkeys(_BESIDE, Decimal(0)))
     purses = Wallet.objects.filter(Q(account=account) | Q(quota_of__account=account))
-    wrong = {pk: sum_ for pk, _held, sum_ in wrong_books(purses.values_list("pk", flat=True))}
+    wrong = wrong_books(purses.values_list("pk", flat=True))
     return AccountBooks(
         left=any_row["left"],
         held=any_row["held"],
@@ -115,11 +124,14 @@ def check(account: Account) -> AccountBooks:
         paid=any_row["paid"],
         purses=purses.count(),
         entries=sum(row["entries"] for row in found.values()),
-        wrong=tuple(
-            (wallet, wrong[wallet.pk])
-            for wallet in purses.filter(pk__in=wrong).select_related("quota_of").order_by("pk")
-        ),
+        wrong=_named(wrong),
     )
+
+
+def _named(wrong: Sequence[tuple[int, Decimal, Decimal]]) -> tuple[WrongPurse, ...]:
+    purses = Wallet.objects.filter(pk__in=[pk for pk, _held, _added in wrong])
+    logins = dict(purses.values_list("pk", "quota_of__login"))
+    return tuple(WrongPurse(logins[pk] or "", held, added) for pk, held, added in wrong)
 
 
 def _sum(rows: QuerySet[Any], column: str) -> Coalesce:

@@ -11,6 +11,7 @@ from django_stubs_ext import StrOrPromise
 
 from sms_accounts.models import (
     Batch,
+    BooksCheck,
     Callback,
     DlrPost,
     MassCancellation,
@@ -54,6 +55,15 @@ OUTBOXES = (
         since="due_at",
         warn_after=timedelta(minutes=10),
         fail_after=timedelta(hours=1),
+        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+    ),
+    Outbox(
+        name="books_checks",
+        label=gettext_lazy("Books to check"),
+        rows=lambda now: BooksCheck.objects.due(now),
+        since="due_at",
+        warn_after=timedelta(minutes=1),
+        fail_after=timedelta(minutes=10),
         advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
     ),
     Outbox(

@@ -13,6 +13,7 @@ from sms_accounts import (
     alerts,
     batch_sending,
     batches,
+    book_checks,
     callback_endpoints,
     callbacks,
     carrier_tallies,
@@ -59,6 +60,11 @@ def send_batches() -> None:
 @shared_task
 def write_exports() -> None:
     message_exports.write_due()
+
+
+@shared_task
+def check_books() -> None:
+    book_checks.check_due()
 
 
 @shared_task

@@ -20,6 +20,7 @@ from sms_accounts import (
 from sms_accounts.checking import Level
 from sms_accounts.models import (
     Batch,
+    BooksCheck,
     Callback,
     DlrPost,
     Lane,
@@ -92,6 +93,8 @@ def overdue(name, now):
     elif name == "exports":
         message_exports.ask(make_account(), "", by=make_user())
         MessageExport.objects.update(due_at=since)
+    elif name == "books_checks":
+        BooksCheck.objects.create(account=make_account(), asked_at=since, due_at=since)
     elif name == "mass_cancellations":
         MassCancellation.objects.create(
             account=make_account(), upto_message=1, asked=1, due_at=since, made_at=since
@@ -162,6 +165,7 @@ class TestOutbox:
         index = {
             "batches": "batches_due",
             "exports": "message_exports_due",
+            "books_checks": "books_checks_due",
             "mass_cancellations": "mass_cancellations_due",
             "notices": "notices_due",
             "sender_notices": "sender_notices_due",

@@ -6,6 +6,7 @@ from sms_accounts.models.alert import Alert, Fall, Level, Notification, levels_o
 from sms_accounts.models.api_user import AddressUse, ApiUser
 from sms_accounts.models.attempt import Attempt, DlrPost, DlrReport
 from sms_accounts.models.batch import Batch, BatchReceiver, ReceiverFile
+from sms_accounts.models.books_check import BooksCheck
 from sms_accounts.models.callback import (
     Callback,
     CallbackAttempt,
@@ -57,6 +58,7 @@ __all__ = [
     "Attempt",
     "Batch",
     "BatchReceiver",
+    "BooksCheck",
     "Callback",
     "CallbackAttempt",
     "CallbackEndpoint",

@@ -18,6 +18,9 @@ from sms_accounts import spending
 from sms_accounts.models import Account, ApiUser, User, Wallet
 from sms_accounts.spending import Outlook
 
+# What htmx puts anew while something is at work.
+_PROGRESS = "progress"
+
 
 @dataclass(frozen=True)
 class Tab:
@@ -82,6 +85,21 @@ def show(
     """Draw a page of an account, with all moments in the account's time zone."""
     with timezone.override(ZoneInfo(account.time_zone)):
         return render(request, template, {"account": account, **context})
+
+
+def with_progress(
+    request: HttpRequest,
+    account: Account,
+    template: str,
+    context: Mapping[str, object],
+    *,
+    tab: str,
+) -> HttpResponse:
+    """Draw a page of a tab, or for htmx the region of it that tells how far the work is."""
+    htmx = getattr(request, "htmx", None)
+    if htmx is not None and htmx.target == _PROGRESS:
+        return show(request, f"{template}_region.html", account, context)
+    return show(request, f"{template}.html", account, {**header(account, current=tab), **context})
 
 
 def header(

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from sms_accounts import accounts, books, ledger, tasks
+from sms_accounts import accounts, book_checks, ledger, tasks
 from sms_accounts import statement as statements
 from sms_accounts.csv_lines import written
 from sms_accounts.figures import Totals
@@ -31,6 +31,7 @@ from sms_accounts.views.account_page import (
     told,
     visible_account,
     who,
+    with_progress,
 )
 from sms_accounts.views.csv_files import csv_file
 from sms_accounts.views.keyset import newest_first
@@ -196,12 +197,20 @@ def _lines(account: Account, entries: Iterable[LedgerEntry]) -> Iterator[Sequenc
         )
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def check(request: HttpRequest, name: str) -> HttpResponse:
-    """Add up the whole ledger of the account before one's eyes."""
+    """Add up the whole ledger of the account when somebody asks for it, and show what that found.
+
+    Nothing is added up to show the page: that takes the longer the more has moved.
+    """
     account = visible_account(request, name)
-    context = {"books": books.check(account), "back": reverse("credits", args=[account.name])}
-    return show(request, "sms/credits/check.html", account, context)
+    if request.method == "POST":
+        book_checks.ask(account)
+        tasks.ring(tasks.check_books)
+        return redirect("credits-check", account.name)
+    latest = book_checks.latest(account)
+    context = {"check": latest, "books": book_checks.found_by(latest) if latest else None}
+    return with_progress(request, account, "sms/credits/check", context, tab="credits")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

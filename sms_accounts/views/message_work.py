@@ -1,6 +1,5 @@
 """Work on many messages at once: CSV files written in the background, cancelling all found."""
 
-from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from django.contrib import messages as notices
@@ -17,18 +16,16 @@ from sms_accounts.forms.messages import CancelFoundForm
 from sms_accounts.models import Account, MassCancellation, MessageExport
 from sms_accounts.templatetags.panel import number, shown_credits
 from sms_accounts.views.account_page import (
-    header,
     managed_account,
     may_change,
     posted,
     show,
     visible_account,
     who,
+    with_progress,
 )
 
 MOST_SHOWN = 20
-# What htmx puts anew while something is at work.
-_REGION = "progress"
 
 
 def _searched(request: HttpRequest, account: Account) -> dict[str, str]:
@@ -58,7 +55,7 @@ def message_exports_page(request: HttpRequest, name: str) -> HttpResponse:
         "is_long": "many" in request.GET,
         "most_streamed": message_exports.MOST_STREAMED,
     }
-    return _with_progress(request, account, "sms/messages/exports", context)
+    return with_progress(request, account, "sms/messages/exports", context, tab="messages")
 
 
 def _told(export: MessageExport, request: HttpRequest, *, changes: bool) -> dict[str, object]:
@@ -80,17 +77,6 @@ def _ask_for_file(request: HttpRequest, account: Account, query: str) -> HttpRes
     else:
         tasks.ring(tasks.write_exports)
     return redirect("message-exports", account.name)
-
-
-def _with_progress(
-    request: HttpRequest, account: Account, template: str, context: Mapping[str, object]
-) -> HttpResponse:
-    """Show a page, or for htmx the region of it that tells how far the work is."""
-    htmx = getattr(request, "htmx", None)
-    if htmx is not None and htmx.target == _REGION:
-        return show(request, f"{template}_region.html", account, context)
-    context = {**header(account, current="messages"), **context}
-    return show(request, f"{template}.html", account, context)
 
 
 def _export(request: HttpRequest, name: str, pk: int) -> MessageExport:
@@ -171,7 +157,7 @@ def mass_cancellation(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     account = visible_account(request, name)
     found = _cancellation(request, account, pk)
     context = {"work": found, "may_stop": not found.is_over and may_change(request, account)}
-    return _with_progress(request, account, "sms/messages/cancelling", context)
+    return with_progress(request, account, "sms/messages/cancelling", context, tab="messages")
 
 
 @require_POST

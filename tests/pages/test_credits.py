@@ -11,11 +11,17 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from sms_accounts import accounts, api_users, books, counting, ledger, statement, submission
+from sms_accounts import (
+    accounts,
+    api_users,
+    counting,
+    ledger,
+    statement,
+    submission,
+)
 from sms_accounts.models import (
     Account,
     LedgerEntry,
-    Submission,
     Wallet,
 )
 from tests.factories import (
@@ -321,52 +327,3 @@ class TestCsv:
         account.wallet.refresh_from_db()
         assert added("credits") == account.wallet.credits
         assert added("quotaCredits") == Wallet.objects.get(quota_of=shop).credits == Decimal("0.5")
-
-
-def check_of(account) -> str:
-    return reverse("credits-check", args=[account.name])
-
-
-class TestCheck:
-    def test_adds_all_up_before_ones_eyes(self, browser, account, shop, second, alice):
-        api_users.set_quota(shop, Decimal(50), by=None)
-        ledger.refund({make_message(user=shop): "Refused"})
-        make_message(user=shop)
-        accounts.transfer(account, second, Decimal(3), by=alice)
-        ledger.take_back(account, Decimal(7), by=None, reason="Mistake")
-
-        for answer in (browser.get(check_of(account)), browser.in_dialog(check_of(account))):
-            page = said(answer)
-            assert "Right to the hundredth." in page
-            assert (
-                "Bought +200.00 Taken back by staff −7.00"
-                " From and to other accounts −3.00 Together 190.00" in page
-            )
-            assert "In the account's purse 140.00 Held by quotas 49.00 Spent" in page
-            assert "2.00 paid for messages, 1.00 refunded 1.00 Together 190.00" in page
-            assert "Each of the 2 purses holds what its movements say." in page
-
-    def test_of_an_account_without_movements_is_right(self, browser, alice):
-        empty = make_account(owner=alice, name="sms-ab12345-3", credits=0)
-
-        assert "Right to the hundredth." in said(browser.get(check_of(empty)))
-
-    def test_names_what_is_off(self, browser, account, shop):
-        api_users.set_quota(shop, Decimal(50), by=None)
-        make_message(user=shop)
-        self.spoil()
-
-        page = said(browser.get(check_of(account)))
-
-        assert "Something does not add up." in page
-        assert "shop holds 40.00, its movements say 49.00" in page
-        assert "orders in the log of messages cost 3.00, and 1.00 were paid" in page
-        assert not books.check(account).is_right
-        self.mend()
-
-    def spoil(self) -> None:
-        Wallet.objects.filter(credits=49).update(credits=40)
-        Submission.objects.update(credits=3)
-
-    def mend(self) -> None:
-        Wallet.objects.filter(credits=40).update(credits=49)
