@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from sms_accounts.forms.messages import MessageFilterForm
-from sms_accounts.models import Account, Message
+from sms_accounts.models import Account, Message, Submission
 
 # A little less than what a column of the database holds.
 LONGEST_QUERY = 1000
@@ -19,9 +19,9 @@ def form_of(account: Account, query: QueryDict) -> MessageFilterForm:
     return MessageFilterForm(query, account=account)
 
 
-def found(form: MessageFilterForm) -> QuerySet[Message]:
-    """Return what a search finds, in no order."""
-    return form.found().select_related("submission__api_user")
+def found(form: MessageFilterForm, orders: QuerySet[Submission] | None = None) -> QuerySet[Message]:
+    """Return what a search finds, in no order; of some orders, if those are given."""
+    return form.found(orders).select_related("submission__api_user")
 
 
 def found_again(account: Account, query: str) -> QuerySet[Message]:

@@ -1,5 +1,7 @@
 """Lays out the forms of the panel: fields, then Cancel and the button that goes ahead."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from crispy_forms.bootstrap import StrictButton
@@ -43,15 +45,59 @@ def laid_out(
     return helper
 
 
-def in_a_row(*fields: object) -> FormHelper:
-    """Return the helper of a form above a table: its fields side by side, which a GET sends off."""
+def in_a_row(*fields: str, more: Sequence[str] = ()) -> FormHelper:
+    """Return the helper of a form above a table: its fields side by side, which a GET sends off.
+
+    `more` are those that few search by: they stand behind a summary unless one is filled in, as
+    all do on a phone.
+    """
     helper = FormHelper()
     helper.form_method = "get"
     helper.form_class = "filter-form"
     helper.attrs = {"novalidate": ""}
-    button = StrictButton(_("Show"), type="submit", css_class="btn-secondary")
-    helper.layout = Layout(Div(*fields, button))
+    helper.layout = Layout(_Filters(fields, more))
     return helper
+
+
+class _Filters:
+    """The fields of a form above a table, drawn by one template.
+
+    Crispy draws each by several: ten filters would take longer than the rows below them.
+    """
+
+    # More of them would push the table off the screen of a phone.
+    FEW = 2
+
+    def __init__(self, fields: Sequence[str], more: Sequence[str]) -> None:
+        self.fields = fields
+        self.more = more
+
+    def render(
+        self, form: forms.BaseForm, _context: Context, template_pack: str = "", **_kwargs: object
+    ) -> SafeString:
+        all_of_them = [*self.fields, *self.more]
+        folds = len(all_of_them) > self.FEW
+        return render_to_string(
+            "components/filters.html" if folds else "components/filter_fields.html",
+            {
+                "fields": [_drawn(form[name]) for name in self.fields],
+                "more": [_drawn(form[name]) for name in self.more],
+                "is_open": _is_filled_in(form, all_of_them),
+                "has_more": _is_filled_in(form, self.more),
+            },
+        )
+
+
+def _drawn(field: forms.BoundField) -> tuple[forms.BoundField, SafeString]:
+    is_choice = isinstance(field.field.widget, forms.Select)
+    css_class = "form-select" if is_choice else "form-control"
+    if field.errors:
+        css_class += " is-invalid"
+    return field, field.as_widget(attrs={"class": css_class})
+
+
+def _is_filled_in(form: forms.BaseForm, names: Sequence[str]) -> bool:
+    return any(form.data.get(name) for name in names)
 
 
 class Details(Div):  # type: ignore[misc]  # crispy has no types
@@ -91,14 +137,17 @@ class LongSelect(forms.Select):
         attrs: dict[str, Any] | None = None,
         renderer: BaseRenderer | None = None,
     ) -> SafeString:
-        chosen = "" if value is None else str(value)
-        options = format_html_join(
-            "",
-            '<option value="{}"{}>{}</option>',
-            (
-                (key, mark_safe(" selected") if str(key) == chosen else "", label)
-                for key, label in self.choices
-            ),
-        )
+        choices = tuple((str(key), str(label)) for key, label in self.choices)
+        options = _options(choices, "" if value is None else str(value))
         given = self.build_attrs(self.attrs, {**(attrs or {}), "name": name})
         return format_html("<select{}>{}</select>", flatatt(given), options)
+
+
+@lru_cache(maxsize=128)
+def _options(choices: tuple[tuple[str, str], ...], chosen: str) -> SafeString:
+    # Kept: the countries alone are two hundred, and the same on every page.
+    return format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        ((key, mark_safe(" selected") if key == chosen else "", label) for key, label in choices),
+    )

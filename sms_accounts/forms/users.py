@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
+from sms_accounts.forms.layout import LongSelect
 from sms_accounts.models import Account, ApiUser
 
 # Where there are more, the ID is typed: a page would grow with each user.
@@ -87,4 +88,4 @@ def offer_users(
         form.data = {**{each: form.data[each] for each in form.data}, name: login}
     if users.few and login in ("", *users.few):
         first = [] if field.required else [("", _("All"))]
-        field.widget = forms.Select(choices=[*first, *((each, each) for each in users.few)])
+        field.widget = LongSelect(choices=[*first, *((each, each) for each in users.few)])

@@ -243,6 +243,11 @@ class Callback(models.Model):
         return f"{self.message_id or f'reply {self.received_id}'}/{self.sequence}"
 
     @property
+    def state_label(self) -> str:
+        """The state in words, as Message has it; nothing for a reply, which has none."""
+        return str(State(self.state).label) if self.state else ""
+
+    @property
     def is_waiting(self) -> bool:
         return self.done_at is None and self.given_up_at is None
 

@@ -84,19 +84,20 @@ def moment(value: datetime | None) -> str:
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(timespec="seconds"),
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        _relative(local, now),
+        _relative(value, local, now),
     )
 
 
-def _relative(local: datetime, now: datetime) -> str:
-    distance = now - local
+def _relative(value: datetime, local: datetime, now: datetime) -> str:
+    # The span is told from the moment as it is stored: between two time zones it takes longer.
+    distance = now - value
     if abs(distance) < A_MOMENT:
         return _("just now") if distance >= timedelta() else _("in a moment")
     if abs(distance) > RECENT:
         return formats.date_format(local, "DATE_FORMAT")
     if distance > timedelta():
-        return _("%(span)s ago") % {"span": timesince(local, now, depth=1)}
-    return _("in %(span)s") % {"span": timeuntil(local, now, depth=1)}
+        return _("%(span)s ago") % {"span": timesince(value, now, depth=1)}
+    return _("in %(span)s") % {"span": timeuntil(value, now, depth=1)}
 
 
 @register.simple_tag

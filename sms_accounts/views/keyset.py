@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 Row = TypeVar("Row", bound=Model)
@@ -17,38 +17,24 @@ def newest_first(
 
     `before` in the query string is the key of the last row of the page before.
     """
-    before = _before(request)
+    before = before_of(request)
     if before is not None:
         listed = listed.filter(pk__lt=before)
-    return _page(request, listed.order_by("-pk"), page=page)
+    found = list(listed.order_by("-pk")[: page + 1])
+    shown = found[:page]
+    is_last = len(found) == len(shown)
+    return shown, "" if is_last else older_link(request, shown[-1].pk)
 
 
-def of_newest_first(
-    request: HttpRequest, listed: QuerySet[Row], *, parent: str, page: int
-) -> tuple[list[Row], str]:
-    """Return the same of rows that are found through their parents: those of the newest one first.
-
-    A database walks from the newest parent on, where it would sort all rows by their own keys.
-    """
-    before = _before(request)
-    if before is not None:
-        of_last = listed.model._default_manager.filter(pk=before).values(parent)[:1]
-        older = Q(**{f"{parent}__lt": of_last}) | Q(**{parent: of_last, "pk__lt": before})
-        listed = listed.filter(older)
-    return _page(request, listed.order_by(f"-{parent}", "-pk"), page=page)
-
-
-def _before(request: HttpRequest) -> int | None:
+def before_of(request: HttpRequest) -> int | None:
+    """Return the key of the last row of the page before, if there was one."""
     before = request.GET.get("before", "")
     is_key = before.isascii() and before.isdecimal() and len(before) <= _LONGEST_KEY
     return int(before) if is_key else None
 
 
-def _page(request: HttpRequest, ordered: QuerySet[Row], *, page: int) -> tuple[list[Row], str]:
-    found = list(ordered[: page + 1])
-    shown = found[:page]
-    if len(found) == len(shown):
-        return shown, ""
+def older_link(request: HttpRequest, before: int) -> str:
+    """Return the query string that leads to what is older than the row with this key."""
     kept = request.GET.copy()
-    kept["before"] = str(shown[-1].pk)
-    return shown, f"?{kept.urlencode()}"
+    kept["before"] = str(before)
+    return f"?{kept.urlencode()}"

@@ -21,10 +21,11 @@ from sms_accounts import (
     codes,
     message_csv,
     message_exports,
+    message_pages,
     message_searches,
     tasks,
 )
-from sms_accounts.forms.messages import CancelMessagesForm, MessageFilterForm
+from sms_accounts.forms.messages import CancelMessagesForm
 from sms_accounts.models import (
     Attempt,
     Callback,
@@ -46,7 +47,7 @@ from sms_accounts.views.account_page import (
     who,
 )
 from sms_accounts.views.csv_files import csv_file
-from sms_accounts.views.keyset import newest_first, of_newest_first
+from sms_accounts.views.keyset import before_of, older_link
 
 PAGE = 50
 # As many as one page can name.
@@ -60,27 +61,22 @@ def messages(request: HttpRequest, name: str) -> HttpResponse:
     """Show the log, or what a search finds in it."""
     account = visible_account(request, name)
     form = message_searches.form_of(account, request.GET)
-    shown, older = _page(request, form)
+    page = message_pages.page(form, before=before_of(request), size=PAGE)
     chosen = form.chosen()
     changes = may_change(request, account)
     context = {
         **header(account, current="messages"),
         "form": form,
-        "found": shown,
-        "older": older,
+        "found": page.messages,
+        "older": older_link(request, page.before) if page.before is not None else "",
+        "looked_back_to": page.looked_back_to,
+        "looked_through": message_pages.MOST,
         "is_first": "before" not in request.GET,
         "is_filtered": bool(chosen),
         "query": urlencode(chosen),
-        "may_cancel": changes and any(each.state == State.SCHEDULED for each in shown),
+        "may_cancel": changes and any(each.state == State.SCHEDULED for each in page.messages),
     }
     return show(request, "sms/messages/list.html", account, context)
-
-
-def _page(request: HttpRequest, form: MessageFilterForm) -> tuple[list[Message], str]:
-    found = message_searches.found(form)
-    if form.is_of_users:
-        return of_newest_first(request, found, parent="submission", page=PAGE)
-    return newest_first(request, found, page=PAGE)
 
 
 @require_safe

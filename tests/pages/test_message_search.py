@@ -63,9 +63,9 @@ class TestSearch:
         assert "France (+33)" in said(browser.get(tab(account)))
 
     def test_finds_by_each_field_and_by_all_of_them(self, browser, account, shop):
+        make_message(user=make_api_user(account=account), tag="else", msisdn=OTHER)
         wanted = make_message(user=shop, tag="parcels")
         Message.objects.filter(pk=wanted.pk).update(state=State.EXPIRED, ptt=24)
-        make_message(user=make_api_user(account=account), tag="else", msisdn=OTHER)
         Submission.objects.exclude(pk=wanted.submission_id).update(
             sender="OTHER", channel="panel", created_at=timezone.now() - timedelta(days=3)
         )

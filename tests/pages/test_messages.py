@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -107,6 +108,37 @@ class TestList:
             pages.append([each.pk for each in answer.context["found"]])
 
         assert pages == [made[:2], made[2:4], made[4:]]
+
+    def test_says_how_far_back_it_has_looked(self, browser, account, shop, monkeypatch):
+        monkeypatch.setattr("sms_accounts.message_pages.FIRST", 1)
+        monkeypatch.setattr("sms_accounts.message_pages.MOST", 2)
+        wanted = make_message(user=shop, msisdn=OTHER)
+        for _ in range(3):
+            make_message(user=shop, tag="many")
+
+        answer = browser.get(tab(account, state="delivered"))
+
+        assert "No message since" in said(answer)
+        answer = browser.get(tab(account, sender="NONE"))
+        assert "2 are looked through at a time" in said(answer)
+        assert "Look further back" in said(answer)
+        Message.objects.filter(pk=wanted.pk).update(state=State.REJECTED)
+        answer = browser.get(tab(account, state="failed"))
+        answer = browser.get(tab(account) + answer.context["older"])
+        assert [each.pk for each in answer.context["found"]] == [wanted.pk]
+
+    def test_puts_its_filters_away_until_one_is_used(self, browser, account, shop):
+        make_message(user=shop)
+
+        def opened(**query) -> list[str]:
+            html = browser.get(tab(account, **query)).content.decode()
+            return re.findall(r'<details class="([\w-]+)"\s+open>', html)
+
+        assert opened() == []
+        assert opened(state="failed") == ["filters"]
+        assert opened(tag="x") == ["filters", "more-filters"]
+        # What is wrong is not hidden.
+        assert opened(since="soon") == ["filters", "more-filters"]
 
     def test_takes_as_many_queries_for_fifty_as_for_one(self, browser, account, shop):
         def queries() -> int:
