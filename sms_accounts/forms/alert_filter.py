@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy
 
 from sms_accounts.forms.days import DayField, midnight
+from sms_accounts.forms.layout import in_a_row
 from sms_accounts.forms.users import ApiUserField, OfferedUsers, offer_users
 from sms_accounts.models import Account, Alert, Notification
 
@@ -51,22 +52,24 @@ class AlertFilterForm(forms.Form):
             typed["user"] = typed.pop("about")
         super().__init__(typed, auto_id="filter-%s")
         offer_users(self, "user", OfferedUsers(account), with_deleted=True)
+        self._account = account
         self._zone = ZoneInfo(account.time_zone)
-        for field in self.fields.values():
-            is_choice = isinstance(field.widget, forms.Select)
-            field.widget.attrs["class"] = "form-select" if is_choice else "form-control"
         self.is_valid()
+        self.helper = in_a_row(*self.fields)
 
     def chosen(self) -> dict[str, str]:
         """What is searched for, as a link repeats it."""
         return {name: str(self.data[name]) for name, value in self.cleaned_data.items() if value}
 
-    def filtered(self, alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+    def found(self) -> QuerySet[Alert]:
+        """Return the alerts of the account that are like that, in no order."""
         chosen = self.cleaned_data
+        alerts = Alert.objects.filter(account=self._account)
+        if users := chosen.get("user"):
+            # Theirs alone: with the account beside them, SQLite would go through all of its alerts.
+            alerts = Alert.objects.filter(api_user__in=users)
         if about := chosen.get("about"):
             alerts = alerts.filter(api_user__isnull=about == ACCOUNT)
-        if users := chosen.get("user"):
-            alerts = alerts.filter(api_user__in=users)
         if kind := chosen.get("kind"):
             alerts = alerts.filter(kind=kind)
         if since := chosen.get("since"):

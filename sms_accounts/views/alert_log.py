@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -26,6 +25,7 @@ from sms_accounts.views.account_page import (
     who,
 )
 from sms_accounts.views.csv_files import csv_file
+from sms_accounts.views.keyset import newest_first
 from sms_accounts.views.limits import too_often
 
 PAGE = 50
@@ -49,9 +49,8 @@ _COLUMNS = (
 def alert_log(request: HttpRequest, name: str) -> HttpResponse:
     account = visible_account(request, name)
     form = AlertFilterForm(request.GET, account=account)
-    found = _found(account, form)
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
-    query = urlencode({key: value for key, value in form.chosen().items() if value})
+    alerts, older = newest_first(request, _found(account, form), page=PAGE)
+    query = urlencode(form.chosen())
     return show(
         request,
         "sms/alerts/log.html",
@@ -59,8 +58,9 @@ def alert_log(request: HttpRequest, name: str) -> HttpResponse:
         {
             **header(account, current="alert-log"),
             "form": form,
-            "alerts": list(page),
-            "page_obj": page,
+            "alerts": alerts,
+            "older": older,
+            "is_first": "before" not in request.GET,
             "is_filtered": bool(query),
             "query": query,
             "and_back": urlencode({"next": request.get_full_path()}),
@@ -71,12 +71,8 @@ def alert_log(request: HttpRequest, name: str) -> HttpResponse:
 
 def _found(account: Account, form: AlertFilterForm) -> QuerySet[Alert]:
     notifications = Notification.objects.order_by("pk")
-    return (
-        form.filtered(Alert.objects.filter(account=account))
-        .select_related("api_user", "account")
-        .prefetch_related(Prefetch("notifications", notifications))
-        .order_by("-pk")
-    )
+    found = form.found().select_related("api_user", "account")
+    return found.prefetch_related(Prefetch("notifications", notifications))
 
 
 @require_safe
@@ -90,7 +86,7 @@ def alert_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
 def _rows(account: Account, found: QuerySet[Alert]) -> Iterator[Sequence[object]]:
     zone = ZoneInfo(account.time_zone)
     yield _COLUMNS
-    for alert in found.iterator(chunk_size=500):
+    for alert in found.order_by("-pk").iterator(chunk_size=500):
         about = [
             alert.pk,
             alert.kind,

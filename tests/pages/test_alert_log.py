@@ -7,15 +7,18 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from sms_accounts import alerts, alerts_by_hand
+from sms_accounts.forms.alert_filter import AlertFilterForm
 from sms_accounts.models import Alert, ApiUser, Membership, Notification
 from tests.factories import make_alert, make_api_user, make_member
 from tests.pages.checks import text_of
 from tests.pages.conftest import signed_in
+from tests.plans import plan_of
 
 LOG = "/sms/sms-ab12345-1/alerts/log/"
 
@@ -85,6 +88,24 @@ class TestLog:
         assert bobs_browser.get(LOG).status_code == 404
         assert bobs_browser.get(f"{LOG}csv/").status_code == 404
         assert bobs_browser.post(again(sent.notifications.first())).status_code == 404
+
+    def test_leads_to_older_ones_by_their_keys(self, browser, shop, monkeypatch):
+        monkeypatch.setattr("sms_accounts.views.alert_log.PAGE", 2)
+        made = [make_alert(shop, balance=left).pk for left in (4, 3, 2, 1, 0)]
+
+        seen, query = [], "?state=waiting"
+        while query:
+            answer = browser.get(LOG + query)
+            seen.append([alert.pk for alert in answer.context["alerts"]])
+            query = answer.context["older"]
+
+        assert seen == [made[:2:-1], made[2:0:-1], made[:1]]
+        assert "Newest" in said(answer)
+
+    def test_finds_those_of_a_user_by_their_index(self, account, shop):
+        form = AlertFilterForm(QueryDict("user=shop"), account=account)
+
+        assert "alerts_of_api_user" in plan_of(form.found().order_by("-pk")[:51])
 
     def test_asks_the_database_as_often_for_many_as_for_few(self, browser, shop):
         make_alert(shop)
