@@ -2,17 +2,22 @@
 
     .venv/bin/python -m tests.pictures
 
-Needs Chromium. Each picture shows the busy demo account, in light colours, 1280 pixels wide.
+Needs Chromium. Each picture shows the busy demo account, or the small one where phones reply and
+somebody is alerted, in light colours, 1280 pixels wide.
 """
 
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.flows.conftest import CHROMIUM, ROOT, start, stop
+# What the journeys import has words to translate, and asks the settings whether it may.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings")
+
+from tests.flows.conftest import CHROMIUM, ROOT, Program, start, stop
 from tests.flows.test_guide import eventually, sign_in
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -25,13 +30,40 @@ PAGES = {
     "senders": "senders/",
     "credits": "credits/",
     "callbacks": "callbacks/",
-    "alerts": "alerts/log/",
     "opt-outs": "opt-outs/",
     "activity": "activity/",
     "options": "options/",
+    "rules": "options/rules/",
     "connect": "connect/",
 }
+# The sender of the small account that takes replies.
+NUMBER = "33639980000"
+MAIL = "billing@example.com"
+# Phones of the simulated carrier that answer, each in its own way.
+ANSWERING = [f"3363998090{last}" for last in (1, 2, 3, 4)]
 TEXT = "Your parcel is here. Pick it up until 6 pm – we look forward to seeing you at Mill Lane!"
+
+
+def send(program: Program, **parameters: str) -> None:
+    sent = program.send(account=program.demo["account"], message=TEXT, **parameters)
+    assert sent["status"] == 100, sent
+
+
+def have_replies(program: Program) -> None:
+    """Write to phones that answer, from the number of the small account that takes replies."""
+    known = {name: program.demo[name] for name in ("login", "password")}
+    for msisdn in ANSWERING:
+        send(program, to=msisdn, **known, **{"from": NUMBER})
+
+
+def have_an_alert(program: Program) -> None:
+    """Let an API user of the small account send until its threshold is crossed."""
+    known = ("billing", "--password=Secret1234", "--quota=10", "--alert-threshold=9")
+    made = program.manage(
+        "create_api_user", program.demo["account"], *known, f"--alert-email={MAIL}"
+    )
+    assert made.returncode == 0, made.stderr
+    send(program, login="billing", password="Secret1234", to="33639980004", **{"from": NUMBER})
 
 
 def take(page: Page, name: str) -> None:
@@ -51,6 +83,14 @@ def take_all(page: Page, account: str) -> None:
     page.goto(f"{account}api-users/")
     page.get_by_role("link", name="script-00009", exact=True).click()
     take(page, "api-user")
+    page.goto(f"{account}messages/files/")
+    page.get_by_role("button", name="Write in the background").click()
+    page.locator("tbody").get_by_role("link", name="Download").wait_for()
+    take(page, "csv-files")
+    page.goto(f"{account}credits/check/")
+    page.get_by_role("button", name="Check now").click()
+    page.get_by_text("Right to the hundredth.").wait_for()
+    take(page, "check")
     page.goto(f"{account}send/")
     page.locator("#id_receivers").fill("+33 6 12 34 56 78, 0044 7400 123456\n+49 151 12345678")
     page.locator("#id_text").fill(TEXT)
@@ -73,6 +113,15 @@ def main() -> None:
             page.goto(account)
             eventually(lambda: page.reload() and not page.get_by_text("being added up").count())
             take_all(page, account)
+            have_replies(program)
+            page.goto(f"{program.url}/sms/{program.demo['account']}/received/")
+            replies = page.locator("tbody tr")
+            eventually(lambda: page.reload() and replies.count() > len(ANSWERING))
+            take(page, "received")
+            have_an_alert(program)
+            page.goto(f"{program.url}/sms/{program.demo['account']}/alerts/log/")
+            eventually(lambda: page.reload() and page.locator(".badge-done").count())
+            take(page, "alerts")
             browser.close()
     finally:
         stop(program)
