@@ -1,4 +1,4 @@
-"""How an account stands and where its credits went: on a phone and wide, also without script."""
+"""The tabs of an account that no guide leads through: on a phone and wide, also without script."""
 
 import re
 from collections.abc import Iterator
@@ -147,21 +147,105 @@ def test_figures_lead_to_the_messages_and_to_the_credits(page: Page):
     assert fits(page)
 
 
-def test_the_books_are_checked_before_ones_eyes(page: Page):
-    page.get_by_role("navigation", name="Sections of the account").get_by_role(
-        "link", name="Credits", exact=True
-    ).click()
-    page.get_by_role("link", name="Check").click()
+def go_to(page: Page, tab: str) -> None:
+    tabs = page.get_by_role("navigation", name="Sections of the account")
+    tabs.get_by_role("link", name=tab, exact=True).click()
+    expect(tabs.locator("[aria-current=page]")).to_have_text(tab)
+    assert fits(page)
 
+
+def show_filters(page: Page) -> None:
+    """Open what a phone puts away; a wide screen shows it anyway."""
+    if (summary := page.locator(".filters > summary")).is_visible():
+        expect(page.locator(".filter-fields")).not_to_be_visible()
+        summary.click()
+    expect(page.locator(".filter-fields")).to_be_visible()
+
+
+def test_a_message_is_found_within_three_clicks(page: Page, busy: Program):
+    number = int(busy.demo["msisdn"]) + 7000
+    go_to(page, "Messages")
+    show_filters(page)
+    page.get_by_label("Number or id").fill(f"+{number}")
+    page.get_by_role("button", name="Show").click()
+
+    # What is searched for stands open, and one row of each user that sent.
+    expect(page.get_by_label("Number or id")).to_be_visible()
+    rows = page.locator(".messages-table tbody tr")
+    expect(rows).to_have_count(len(TRIED))
+    rows.first.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Message")
+    expect(page.locator("main")).to_contain_text(f"+{number}")
+    assert fits(page)
+
+
+def test_a_filter_that_is_wrong_says_so_beside_it(page: Page):
+    go_to(page, "Messages")
+    show_filters(page)
+    page.get_by_label("Number or id").fill("soon")
+    page.get_by_label("State", exact=True).select_option("failed")
+    page.get_by_role("button", name="Show").click()
+
+    expect(page.get_by_text("Enter a whole number such as")).to_be_visible()
+    expect(page.get_by_label("Number or id")).to_have_value("soon")
+    expect(page.get_by_label("State", exact=True)).to_have_value("failed")
+    assert fits(page)
+
+
+def test_who_opts_out_is_added_found_and_removed(page: Page):
+    go_to(page, "Opt-outs")
+    page.get_by_role("link", name="Add numbers").first.click()
+    page.locator("textarea").first.fill("+33 6 12 34 56 78")
+    page.get_by_role("button", name="Add", exact=True).click()
+
+    row = page.locator("tbody tr").filter(has_text="+33612345678")
+    expect(row).to_be_visible()
+    assert fits(page)
+    row.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Remove what is chosen").click()
+    page.get_by_role("button", name="Yes, remove").click()
+    expect(page.get_by_text("Nobody has opted out yet.").first).to_be_visible()
+
+
+TABS = ["API users", "Send", "Received", "Senders", "Alerts", "Callbacks", "Activity", "Connect"]
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_tab_is_reached_and_searched(page: Page, tab: str):
+    go_to(page, tab)
+
+    if page.locator(".filter-fields").count():
+        show_filters(page)
+        page.get_by_role("button", name="Show").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(tab)
+        assert fits(page)
+
+
+def test_the_name_of_the_account_is_changed_and_the_change_told(page: Page):
+    go_to(page, "Options")
+    page.get_by_role("link", name="Change").first.click()
+    name = f"Of {page.viewport_size}"
+    page.locator("input[name=description]").fill(name[:40])
+    page.get_by_role("button", name="Confirm").click()
+
+    expect(page.locator(".account-description")).to_have_text(name[:40])
+    go_to(page, "Activity")
+    expect(page.locator("tbody tr").first).to_contain_text(name[:40])
+
+
+def test_the_books_are_checked_before_ones_eyes(page: Page):
+    go_to(page, "Credits")
+    page.get_by_role("link", name="Check").click()
+    page.get_by_role("button", name="Check now").click()
+
+    expect(page.get_by_text("movements were added up anew in")).to_be_visible()
     expect(page.get_by_text("Right to the hundredth.")).to_be_visible()
     assert fits(page)
 
 
 def test_credits_go_to_another_account_of_the_holder(page: Page):
     before = figures(page)[0]
-    page.get_by_role("navigation", name="Sections of the account").get_by_role(
-        "link", name="Credits", exact=True
-    ).click()
+    go_to(page, "Credits")
     page.get_by_role("link", name="Transfer").click()
 
     page.locator("select[name=receiver]").select_option(OTHER)
