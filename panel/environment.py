@@ -109,7 +109,7 @@ class Environment(BaseSettings):
         ge=1,
         le=720,
         description="Hours after which a message of which the carrier says nothing more ends as "
-        "unknown (ptt 6).",
+        "unknown (ptt 6), and one for which there is no carrier is paid back.",
     )
     PANEL_CARRIER: Literal["simulator"] = Field(
         "simulator",

@@ -51,7 +51,7 @@ def carriers() -> Seen:
     """Look at the carriers that messages go to by a route, or without one."""
     figures, level = [], Level.OK
     for health in carrier_health.look(timezone.now()):
-        if not health.carrier.is_enabled or not health.orders:
+        if not health.orders:
             continue
         words = {
             "name": health.name,
@@ -59,6 +59,12 @@ def carriers() -> Seen:
             "waiting": health.waiting,
             "because": health.watch.because,
         }
+        if not health.carrier.is_enabled:
+            if health.waiting:
+                told = _("%(name)s is switched off, and %(waiting)d messages wait for it")
+                figures.append(told % words)
+                level = Level.FAIL
+            continue
         if not health.watch.is_passed_over:
             told = _("%(name)s: %(submits)d submits in the last minute, %(waiting)d waiting")
             figures.append(told % words)

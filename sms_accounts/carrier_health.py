@@ -81,6 +81,11 @@ class Health:
         return self.carrier.is_bound and self.has_life
 
     @property
+    def is_away(self) -> bool:
+        """Tell whether nobody hands anything to it: it is switched off, or not bound."""
+        return not (self.carrier.is_enabled and self.is_bound)
+
+    @property
     def longest_wait(self) -> timedelta:
         return max(self.at - self.oldest, timedelta(0)) if self.oldest else timedelta(0)
 
@@ -103,7 +108,7 @@ def look(now: datetime) -> list[Health]:
     under_way, held = _submitting()
     waiting: defaultdict[str, list[lanes.Waiting]] = defaultdict(list)
     for each in lanes.waiting(now, most=checking.MOST_COUNTED):
-        waiting[serving.carrier_of(each.lane)].append(each)
+        waiting[serving.waited_for(each.lane)].append(each)
     return [
         Health(
             carrier=known,

@@ -1,7 +1,8 @@
 """Passes carriers over that are down, slow or deliver too little, and takes them back.
 
-Alone writes whether a carrier is passed over. That moves no message: who serves a lane follows from
-it, and what may be on air at a carrier stays with it; see `lanes` and `delivery`.
+Alone writes whether a carrier is passed over, and since when it is away. That moves no message:
+who serves a lane follows from it, and what may be on air at a carrier stays with it; see `lanes`
+and `delivery`.
 """
 
 from datetime import datetime, timedelta
@@ -101,13 +102,13 @@ def _undelivered(health: Health) -> str:
 def _follow(health: Health, now: datetime) -> bool:
     """Let a carrier's row follow how it does; return whether it was passed over or taken back."""
     trouble = trouble_of(health)
-    if _next(health.watch, trouble, now) is None:
+    if not _changes(health.watch, health, now):
         return False
     with transaction.atomic():
         # Somebody else may have looked at the same moment.
         row = CarrierWatch.objects.select_for_update().get(name=health.name)
-        changes = _next(row, trouble, now)
-        if changes is None:
+        changes = _changes(row, health, now)
+        if not changes:
             return False
         CarrierWatch.objects.filter(pk=row.pk).update(**changes)
         if "is_passed_over" not in changes:
@@ -123,16 +124,22 @@ def _follow(health: Health, now: datetime) -> bool:
     return True
 
 
-def _next(row: CarrierWatch, trouble: str, now: datetime) -> dict[str, object] | None:
-    """Return what changes in a carrier's row, or None where nothing does."""
-    if row.is_passed_over:
-        return _next_outside(row, trouble, now)
+def _changes(row: CarrierWatch, health: Health, now: datetime) -> dict[str, object]:
+    """Return what changes in a carrier's row, if anything."""
+    trouble = trouble_of(health)
+    changes = (_next_outside if row.is_passed_over else _next_inside)(row, trouble, now)
+    if health.is_away != (row.away_since is not None):
+        changes["away_since"] = now if health.is_away else None
+    return changes
+
+
+def _next_inside(row: CarrierWatch, trouble: str, now: datetime) -> dict[str, object]:
     if not trouble:
-        return {"trouble_since": None} if row.trouble_since else None
+        return {"trouble_since": None} if row.trouble_since else {}
     if row.trouble_since is None:
         return {"trouble_since": now}
     if now - row.trouble_since < GRACE:
-        return None
+        return {}
     return {
         "is_passed_over": True,
         "since": now,
@@ -141,14 +148,14 @@ def _next(row: CarrierWatch, trouble: str, now: datetime) -> dict[str, object] |
     }
 
 
-def _next_outside(row: CarrierWatch, trouble: str, now: datetime) -> dict[str, object] | None:
+def _next_outside(row: CarrierWatch, trouble: str, now: datetime) -> dict[str, object]:
     if trouble:
         is_known = row.because == trouble[:200] and row.well_since is None
-        return None if is_known else {"because": trouble[:200], "well_since": None}
+        return {} if is_known else {"because": trouble[:200], "well_since": None}
     if row.well_since is None:
         return {"well_since": now}
     if now - row.well_since < _watched_for(row, now):
-        return None
+        return {}
     return {
         "is_passed_over": False,
         "since": now,

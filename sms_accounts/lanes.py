@@ -46,6 +46,10 @@ class Serving:
         names = [name for name in self.orders[lane] if name in enabled]
         return next((name for name in names if name not in self.passed_over), (names or [""])[0])
 
+    def waited_for(self, lane: int) -> str:
+        """Return who serves a lane, or would be the first to where nobody does."""
+        return self.carrier_of(lane) or self.orders[lane][0]
+
     def lanes_of(self, carrier_name: str) -> tuple[int, ...]:
         return tuple(lane for lane in self.orders if self.carrier_of(lane) == carrier_name)
 
@@ -88,6 +92,14 @@ def serving() -> Serving:
             CarrierWatch.objects.filter(is_passed_over=True).values_list("name", flat=True)
         ),
     )
+
+
+def forsaken(since: datetime) -> set[int]:
+    """Return the lanes whose carriers have all been away since a moment, or are gone."""
+    now = serving()
+    away = CarrierWatch.objects.filter(away_since__lte=since).values_list("name", flat=True)
+    here = {each.name for each in now.known} - set(away)
+    return {lane for lane, order in now.orders.items() if not here & set(order)}
 
 
 def forget() -> None:

@@ -15,6 +15,9 @@ RETRIED = (1, 2)
 
 Outcome = Attempt.Outcome
 
+# What stands where a carrier's code would, for what none was handed.
+_NOT_HANDED_OVER = "not handed over"
+
 # Answers that leave a part open, and those after which the carrier may have it.
 _OPEN = (Outcome.UNANSWERED, Outcome.TRY_LATER, Outcome.NO_ANSWER)
 _NO_ANSWER = (Outcome.UNANSWERED, Outcome.NO_ANSWER)
@@ -143,16 +146,33 @@ def end(message: Message, *, at: datetime, cause: str) -> None:
     A part that the carrier may have becomes unknown; one that it never got counts as refused.
     Credits go back only where the carrier got no part at all.
     """
-    for part in _parts_of(message):
+    parts = _parts_of(message)
+    if not parts:
+        _make([_refusal(message, at=at, cause=cause)])
+        return
+    for part in parts:
         if part.state in FINAL:
             continue
         if part.outcome == Outcome.TAKEN or part.outcome in _NO_ANSWER:
             part.state, part.ptt = State.UNKNOWN, NEVER_TOLD
         else:
-            part.outcome, part.code = Outcome.REJECTED, "not handed over"
+            part.outcome, part.code = Outcome.REJECTED, _NOT_HANDED_OVER
             part.state, part.ptt = State.REJECTED, NOT_DELIVERABLE
         part.save(update_fields=["outcome", "state", "ptt", "code"])
     settle(message, at=at, cause=cause)
+
+
+def _refusal(message: Message, *, at: datetime, cause: str) -> Move:
+    """Return the move that ends a message which no carrier was ever offered."""
+    return Move(
+        message=message,
+        to=State.REJECTED,
+        since=at,
+        ptt=NOT_DELIVERABLE,
+        code=_NOT_HANDED_OVER,
+        cause=cause,
+        refund_because=cause,
+    )
 
 
 def give_back(message: Message, *, at: datetime, reason: str) -> None:

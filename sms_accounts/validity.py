@@ -1,5 +1,6 @@
-"""Ends messages whose final report never came."""
+"""Ends messages whose final report never came, or whose carrier never came back."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from sms_accounts import settling
+from sms_accounts import lanes, settling
 from sms_accounts.models import Message, State
 
 log = structlog.get_logger(__name__)
@@ -22,23 +23,25 @@ def end_overdue() -> int:
     """End messages of which nothing was heard for the time of validity; return how many.
 
     A message that the carrier may have becomes unknown (ptt 6) and stays paid. One that was
-    parked before it was handed over is refused, and its credits go back.
+    parked before it was handed over is refused, and its credits go back; so is one that waited
+    for carriers which have all been away for that time.
     """
     ended = 0
     left: list[int] = []
     since = timezone.now() - settings.VALIDITY
-    while ended < _A_RUN and (batch := _overdue(since, but_not=left)):
+    forsaken = lanes.forsaken(since)
+    while ended < _A_RUN and (batch := _overdue(since, forsaken, but_not=left)):
         for message_id in batch:
-            if _ended(message_id, since):
+            if _ended(message_id, since, forsaken):
                 ended += 1
             else:
                 left.append(message_id)
     return ended
 
 
-def _ended(message_id: int, since: datetime) -> bool:
+def _ended(message_id: int, since: datetime, forsaken: Collection[int]) -> bool:
     try:
-        return _end(message_id, since)
+        return _end(message_id, since, forsaken)
     except OperationalError:
         # The database is at fault and not the message, which is found again.
         raise
@@ -48,28 +51,34 @@ def _ended(message_id: int, since: datetime) -> bool:
         return False
 
 
-def _overdue(since: datetime, *, but_not: list[int]) -> list[int]:
-    with_carrier = Message.objects.overdue(since).exclude(pk__in=but_not)
-    parked = Message.objects.parked_before(since).exclude(pk__in=but_not)
+def _overdue(since: datetime, forsaken: Collection[int], *, but_not: list[int]) -> list[int]:
+    kinds = [
+        Message.objects.overdue(since),
+        Message.objects.parked_before(since),
+        *(Message.objects.due_in(lane, since) for lane in sorted(forsaken)),
+    ]
     return [
-        *with_carrier.values_list("pk", flat=True)[:_BATCH],
-        *parked.values_list("pk", flat=True)[:_BATCH],
+        key
+        for kind in kinds
+        for key in kind.exclude(pk__in=but_not).values_list("pk", flat=True)[:_BATCH]
     ]
 
 
 @transaction.atomic
-def _end(message_id: int, since: datetime) -> bool:
+def _end(message_id: int, since: datetime, forsaken: Collection[int]) -> bool:
     """End a message unless a report moved it on, or a worker has it, until it was locked."""
     message = settling.locked(message_id)
     now = timezone.now()
     is_claimed = message.claimed_until is not None and message.claimed_until >= now
     if message.is_final or message.state_since > since or is_claimed:
         return False
-    if message.state == State.QUEUED and message.parked_at is None:
-        return False
     hours = settings.VALIDITY // timedelta(hours=1)
-    if message.state == State.QUEUED:
-        settling.end(message, at=now, cause=f"Parked for {hours} hours")
-    else:
+    if message.state != State.QUEUED:
         settling.end(message, at=now, cause=f"No final report within {hours} hours")
+    elif message.parked_at is not None:
+        settling.end(message, at=now, cause=f"Parked for {hours} hours")
+    elif message.lane in forsaken and message.due_at <= since:
+        settling.end(message, at=now, cause=f"No carrier to take it for {hours} hours")
+    else:
+        return False
     return True

@@ -28,6 +28,7 @@ from tests.factories import (
     make_account,
     make_api_user,
     make_message,
+    make_route,
     make_smpp_carrier,
 )
 from tests.heartbeats import hear, hear_all
@@ -95,6 +96,17 @@ class TestBinds:
         hear(Heartbeat.Kind.SMPP, "acme@a", ago=ago)
 
         assert (seen("binds").level, seen("binds").figure) == (level, figure)
+
+
+class TestCarriers:
+    def test_fail_where_messages_wait_for_one_that_is_switched_off(self, alive):
+        make_smpp_carrier(name="acme", enabled=False)
+        make_route("acme")
+        assert (seen("carriers").level, "acme" in seen("carriers").figure) == (Level.OK, False)
+        make_message()
+
+        assert seen("carriers").level == Level.FAIL
+        assert "acme is switched off, and 1 messages wait for it" in seen("carriers").figure
 
 
 class TestBooks:

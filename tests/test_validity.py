@@ -7,10 +7,26 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from sms_accounts import delivery, handover, reports, settling, validity
+from sms_accounts import delivery, failover, handover, lanes, reports, settling, validity
 from sms_accounts.carriers import OutcomeUnknown
-from sms_accounts.models import Callback, Message, MessageEvent, State
-from tests.factories import make_account, make_api_user, make_long_message, make_message
+from sms_accounts.models import (
+    Attempt,
+    Callback,
+    Heartbeat,
+    Message,
+    MessageEvent,
+    SmppCarrier,
+    State,
+)
+from tests.factories import (
+    make_account,
+    make_api_user,
+    make_long_message,
+    make_message,
+    make_route,
+    make_smpp_carrier,
+)
+from tests.heartbeats import hear
 from tests.plans import plan_of
 from tests.races import at_once, overlapping
 from tests.scripted_carrier import dlr, id_of, installed, post, reported
@@ -148,6 +164,107 @@ class TestMessage:
         assert (message.state, message.ptt) == (State.REJECTED, 20)
         assert [refunds(message), purse(user)] == [1, 100]
         assert told(message) == [("rejected", 20)]
+
+
+class TestMessageWithoutACarrier:
+    """It waits for carriers of its lane that are switched off, not bound, or gone."""
+
+    @pytest.fixture(autouse=True)
+    def acme(self, clock):
+        acme = make_smpp_carrier(name="acme")
+        SmppCarrier.objects.update(is_bound=True)
+        make_route("acme")
+        self.look()
+        return acme
+
+    def look(self):
+        for known in SmppCarrier.objects.filter(is_enabled=True):
+            Heartbeat.objects.filter(name=f"{known.name}@here").delete()
+            hear(Heartbeat.Kind.SMPP, f"{known.name}@here")
+        failover.watch()
+        lanes.forget()
+
+    def leave(self, **changes):
+        SmppCarrier.objects.filter(name="acme").update(**changes)
+        self.look()
+
+    @pytest.mark.parametrize("away", [{"is_enabled": False}, {"is_bound": False}])
+    def test_is_refused_and_paid_back_when_it_was_away_for_so_long(self, clock, user, away):
+        message = make_message(user=user)
+        self.leave(**away)
+        clock.shift(timedelta(hours=72) - timedelta(seconds=1))
+        assert validity.end_overdue() == 0
+        clock.shift(timedelta(seconds=1))
+
+        assert validity.end_overdue() == 1
+
+        message.refresh_from_db()
+        assert (message.state, message.ptt) == (State.REJECTED, 20)
+        assert [refunds(message), purse(user)] == [1, 100]
+        assert told(message) == [("rejected", 20)]
+        event = MessageEvent.objects.get(message=message, state=State.REJECTED)
+        assert event.cause == "No carrier to take it for 72 hours"
+
+    def test_is_refused_and_paid_back_where_its_carrier_is_gone(self, clock, user):
+        message = make_message(user=user)
+        SmppCarrier.objects.all().delete()
+        clock.shift(timedelta(hours=72))
+
+        assert validity.end_overdue() == 1
+
+        assert refunds(message) == 1
+
+    @pytest.mark.parametrize("came_late", [True, False])
+    def test_goes_on_where_message_or_carrier_was_there_later(self, clock, user, came_late):
+        if not came_late:
+            make_message(user=user)
+            clock.shift(timedelta(hours=71))
+        self.leave(is_enabled=False)
+        if came_late:
+            clock.shift(timedelta(hours=71))
+            make_message(user=user)
+        clock.shift(timedelta(hours=2))
+
+        assert validity.end_overdue() == 0
+
+    def test_goes_on_where_another_carrier_may_take_it(self, clock, user):
+        make_route("acme", "scripted 2", prefix="32")
+        make_message(user=user, msisdn="32470123456")
+        self.leave(is_enabled=False)
+        clock.shift(timedelta(hours=72))
+
+        assert validity.end_overdue() == 0
+
+    def test_goes_on_where_its_carrier_came_back(self, clock, user):
+        make_message(user=user)
+        self.leave(is_enabled=False)
+        clock.shift(timedelta(hours=72))
+        self.leave(is_enabled=True)
+
+        assert validity.end_overdue() == 0
+        clock.shift(timedelta(hours=72))
+        assert validity.end_overdue() == 0
+
+    def test_that_a_carrier_may_have_becomes_unknown_and_stays_paid(self, clock, user):
+        message = make_message(user=user)
+        Message.objects.update(carrier="acme")
+        message.attempts.create(
+            carrier="acme",
+            part=1,
+            reference="r1",
+            outcome=Attempt.Outcome.NO_ANSWER,
+            started_at=timezone.now(),
+        )
+        self.leave(is_enabled=False)
+        clock.shift(timedelta(hours=72))
+
+        assert validity.end_overdue() == 1
+
+        message.refresh_from_db()
+        assert (message.state, refunds(message)) == (State.UNKNOWN, 0)
+
+    def test_is_found_by_the_index_of_what_is_due(self):
+        assert "messages_due" in plan_of(Message.objects.due_in(7, timezone.now())[:100])
 
 
 class TestSweep:
