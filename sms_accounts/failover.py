@@ -127,7 +127,11 @@ def _follow(health: Health, now: datetime) -> bool:
 def _changes(row: CarrierWatch, health: Health, now: datetime) -> dict[str, object]:
     """Return what changes in a carrier's row, if anything."""
     trouble = trouble_of(health)
-    changes = (_next_outside if row.is_passed_over else _next_inside)(row, trouble, now)
+    if row.is_passed_over and not health.carrier.is_enabled:
+        # Nobody can tell how it does.
+        changes: dict[str, object] = {"well_since": None} if row.well_since else {}
+    else:
+        changes = (_next_outside if row.is_passed_over else _next_inside)(row, trouble, now)
     if health.is_away != (row.away_since is not None):
         changes["away_since"] = now if health.is_away else None
     return changes

@@ -62,15 +62,24 @@ def _handed_over(
 
 def _tell(trial: Trial, failed: Exception) -> None:
     """Note how it failed, and what to do."""
+    # The request stands there in any case.
+    is_answered = len(trial.wire) > 1
     if isinstance(failed, carriers.Rejected):
         words = {"code": failed.code, "ptt": failed.ptt}
         trial.steps.append(_("Refused: %(code)s, which counts as ptt %(ptt)s.") % words)
         trial.advice = _("Try another receiver or sender, or compare the answer with the manual.")
     elif isinstance(failed, carriers.TryLater):
         trial.steps.append(_("Not taken: %(reason)s.") % {"reason": failed})
-        trial.advice = _(
-            "Where the carrier is not busy, it does not like how it was called: compare URL, user "
-            "name, password and what is said with its manual."
+        trial.advice = (
+            _(
+                "Where the carrier is not busy, it does not like how it was called: compare URL, "
+                "user name, password and what is said with its manual."
+            )
+            if is_answered
+            else _(
+                "Check host and port of the URL, and whether a firewall lets this server reach "
+                "them."
+            )
         )
     else:
         trial.steps.append(_("Nobody knows whether it was taken: %(why)s.") % {"why": failed})

@@ -211,6 +211,15 @@ class TestACarrierIsTakenBack:
 
         assert self.follow(4 * MINUTE, 8 * MINUTE, 9 * MINUTE) == [True, True, False]
 
+    def test_not_while_it_is_switched_off(self, start):
+        self.follow(timedelta(0))
+        SmppCarrier.objects.filter(name="acme").update(is_enabled=False)
+        self.follow(3 * MINUTE)
+        assert self.follow(9 * MINUTE) == [True]
+        SmppCarrier.objects.filter(name="acme").update(is_enabled=True)
+
+        assert self.follow(10 * MINUTE, 14 * MINUTE, 15 * MINUTE) == [True, True, False]
+
     def test_later_each_time_and_after_an_hour_at_most(self, start):
         found = []
         for minutes in (5, 10, 20, 40, 60, 60):

@@ -91,7 +91,7 @@ class CarrierSwitchAdmin(ReadOnlyAdmin[CarrierSwitch]):
 
 @admin.register(CarrierDay)
 class CarrierDayAdmin(ReadOnlyAdmin[CarrierDay]):
-    list_display = ("day", "carrier", "messages", "without_cost", "credits", "cost", "left")
+    list_display = ("day", "carrier", "messages", "credits", "cost", "left", "without_cost")
     list_filter = ("carrier",)
     fields = list_display
     readonly_fields = ("left",)
@@ -106,12 +106,12 @@ class CarrierDayAdmin(ReadOnlyAdmin[CarrierDay]):
 def _shown(health: Health, days: Sequence[CarrierDay]) -> dict[str, Any]:
     """Return one carrier as the page shows it."""
     trouble = failover.trouble_of(health)
-    if health.watch.is_passed_over:
-        level, state = "fail", _("Passed over: %(because)s") % {"because": health.watch.because}
-    elif not health.carrier.is_enabled and health.waiting:
+    if not health.carrier.is_enabled and health.waiting:
         level, state = "fail", _("Switched off, and messages wait for it")
     elif not health.carrier.is_enabled:
         level, state = "off", _("Switched off")
+    elif health.watch.is_passed_over:
+        level, state = "fail", _passed_over(health.watch)
     elif trouble:
         level, state = "warn", trouble[:1].upper() + trouble[1:]
     else:
@@ -147,6 +147,20 @@ def _figures(health: Health) -> Iterator[tuple[str, str]]:
     yield _("Delivered, last 30 minutes"), _percent(recent)
     yield _("Waiting"), _waiting(health)
     yield _("Never answered"), f"{health.held:,}"
+
+
+def _passed_over(watch: CarrierWatch) -> str:
+    words = {"because": watch.because, "minutes": watch.well_minutes}
+    if watch.well_since is None:
+        return _("Passed over: %(because)s") % words
+    words["at"] = f"{timezone.localtime(watch.well_since):%H:%M}"
+    return (
+        _(
+            "Passed over: %(because)s. Well again since %(at)s, and taken back once that has "
+            "lasted for %(minutes)d minutes or more"
+        )
+        % words
+    )
 
 
 def _costs(health: Health, days: Sequence[CarrierDay]) -> Iterator[tuple[str, str]]:

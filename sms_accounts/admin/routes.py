@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -152,6 +152,9 @@ class RouteCarrierInline(admin.StackedInline[RouteCarrier, Route]):
 
 @admin.register(Route)
 class RouteAdmin(admin.ModelAdmin[Route]):
+    class Media:
+        css: ClassVar = {"all": ["route.css"]}
+
     form = RouteForm
     inlines = (RouteCarrierInline,)
     list_display = (

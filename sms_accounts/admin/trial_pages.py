@@ -42,6 +42,7 @@ class MessageForm(forms.Form):
     text = forms.CharField(
         label=gettext_lazy("Text"),
         max_length=160,
+        initial=gettext_lazy("A test of the SMS panel"),
         help_text=gettext_lazy("As long as one part at most."),
         widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
     )

@@ -13,6 +13,7 @@ from sms_accounts.models import (
     CarrierTally,
     CarrierWatch,
     Heartbeat,
+    HttpCarrier,
     Message,
     SmppCarrier,
     State,
@@ -92,19 +93,32 @@ class TestPage:
         failover.watch()
 
         assert "acme Not bound: not yet" in before
-        assert "acme Passed over: not bound: not yet" in shown(browser)["acme"]
+        assert "acme Passed over: not bound: not yet Messages" in shown(browser)["acme"]
         assert "acme is passed over: not bound: not yet." in text_of(browser.get(PAGE))
         assert "passed over" in text_of(browser.get(url(CarrierSwitch)))
+
+    def test_says_when_one_that_is_well_again_is_taken_back(self, browser):
+        make_smpp_carrier(name="acme")
+        at = timezone.now()
+        CarrierWatch.objects.create(
+            name="acme", is_passed_over=True, because="not bound", well_since=at, well_minutes=7
+        )
+
+        assert (
+            f"Passed over: not bound. Well again since {at:%H:%M}, and taken back once that has "
+            "lasted for 7 minutes or more"
+        ) in shown(browser)["acme"]
 
     def test_says_for_whom_messages_wait_that_is_switched_off(self, browser):
         make_smpp_carrier(name="acme", enabled=False)
         make_smpp_carrier(name="beta", enabled=False)
         make_route("acme", "beta 2")
         make_message()
+        CarrierWatch.objects.create(name="acme", is_passed_over=True, because="slow")
 
         words = shown(browser)
 
-        assert "acme Switched off, and messages wait for it" in words["acme"]
+        assert "acme Switched off, and messages wait for it Messages" in words["acme"]
         assert "Waiting 1, the oldest for 0 s" in words["acme"]
         assert "beta Switched off Messages" in words["beta"]
 
@@ -134,6 +148,7 @@ class TestPage:
     def test_is_linked_from_the_first_page_and_from_the_carriers(self, browser):
         assert PAGE in text_of(browser.get("/admin/"))
         assert PAGE in text_of(browser.get(url(SmppCarrier)))
+        assert PAGE in text_of(browser.get(url(HttpCarrier)))
 
     def test_is_for_those_who_may_see_it(self, client):
         client.force_login(make_clerk("view_smppcarrier"))

@@ -195,20 +195,28 @@ class TestTrial:
         assert "Report: DELIVRD err:000, read as delivered, ptt 4." in _words(page)
 
     @pytest.mark.parametrize(
-        ("given", "told"),
+        ("given", "told", "advice"),
         [
-            ({"password": "wrong"}, "Authorization failed for sendsms"),
-            ({"url": f"http://127.0.0.1:{unused_port()}/"}, "could not be reached"),
+            (
+                {"password": "wrong"},
+                "Authorization failed for sendsms",
+                "compare URL, user name, password",
+            ),
+            (
+                {"url": f"http://127.0.0.1:{unused_port()}/"},
+                "could not be reached",
+                "Check host and port of the URL",
+            ),
         ],
     )
-    def test_shows_why_it_failed_and_what_to_do(self, browser, kannel, given, told):
+    def test_shows_why_it_failed_and_what_to_do(self, browser, kannel, given, told, advice):
         row = make_http_carrier(**{"url": kannel.upstream.url, "password": PASSWORD, **given})
 
         page = browser.post(url(HttpCarrier, "send", row.pk), MESSAGE)
 
         assert "It does not work yet" in _words(page)
         assert told in _words(page)
-        assert "compare URL, user name, password" in _words(page)
+        assert advice in _words(page)
 
     def test_is_for_those_who_may_change_carriers(self, client):
         row = make_http_carrier()
