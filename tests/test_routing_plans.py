@@ -38,9 +38,13 @@ def walks(plan):
     """Tell whether a plan walks through one of the large tables, whole and without an index."""
     if connection.vendor == "postgresql":
         return bool(re.search(rf"Seq Scan on {_LARGE}\b", plan))
-    # SQLite names a table by its alias, where it has one.
+    # SQLite names a table by its alias, where it has one. The index of what is due is as long as
+    # all that waits.
     scans = re.findall(r"SCAN (\w+)([^']*)", plan)
-    return any(re.fullmatch(rf"{_LARGE}|m|[TU]\d+", table) and not how for table, how in scans)
+    return any(
+        re.fullmatch(rf"{_LARGE}|m|[TU]\d+", table) and (not how or "messages_due" in how)
+        for table, how in scans
+    )
 
 
 @pytest.fixture
