@@ -1,4 +1,4 @@
-"""All tables as a new installation gets them, by one migration instead of fifty-two.
+"""All tables as a new installation gets them, by one migration instead of fifty-six.
 
 It stands for the migrations that it names: they are for databases that have some of them already.
 What is more than tables, the triggers and the first rate, is theirs too.
@@ -6,6 +6,7 @@ What is more than tables, the triggers and the first rate, is theirs too.
 
 from importlib import import_module
 
+import django.core.serializers.json
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.comparison
@@ -81,6 +82,10 @@ class Migration(migrations.Migration):
         ("sms_accounts", "0053_csv_files_written_in_the_background"),
         ("sms_accounts", "0054_cancellations_of_many_messages"),
         ("sms_accounts", "0055_callbacks_retrying"),
+        ("sms_accounts", "0056_carriers_that_take_what_has_no_route"),
+        ("sms_accounts", "0057_costs_and_absence_of_carriers"),
+        ("sms_accounts", "0058_latest_check_of_books"),
+        ("sms_accounts", "0059_submissions_by_tag"),
     ]
 
     dependencies = [
@@ -582,6 +587,11 @@ class Migration(migrations.Migration):
                     models.Index(fields=["account", "-id"], name="submissions_of_account"),
                     models.Index(fields=["api_user", "-id"], name="submissions_of_api_user"),
                     models.Index(
+                        condition=models.Q(("tag", ""), _negated=True),
+                        fields=["account", "tag", "-id"],
+                        name="submissions_with_tag",
+                    ),
+                    models.Index(
                         condition=models.Q(("numbers_removed_at", None)),
                         fields=["account", "created_at", "id"],
                         name="submissions_with_numbers",
@@ -778,6 +788,12 @@ class Migration(migrations.Migration):
                     "code",
                     models.CharField(blank=True, max_length=40, verbose_name="carrier's code"),
                 ),
+                (
+                    "cost",
+                    models.DecimalField(
+                        blank=True, decimal_places=4, max_digits=12, null=True, verbose_name="cost"
+                    ),
+                ),
                 ("started_at", models.DateTimeField(verbose_name="started")),
                 (
                     "answered_at",
@@ -877,6 +893,7 @@ class Migration(migrations.Migration):
                 ),
                 ("trouble_since", models.DateTimeField(editable=False, null=True)),
                 ("well_since", models.DateTimeField(editable=False, null=True)),
+                ("away_since", models.DateTimeField(editable=False, null=True)),
             ],
             options={
                 "verbose_name": "health of a carrier",
@@ -985,6 +1002,55 @@ class Migration(migrations.Migration):
                         django.db.models.functions.text.Lower("email"),
                         name="one_person_per_email_address",
                         violation_error_message="Somebody with this e-mail address exists already.",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="BooksCheck",
+            fields=[
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="books_check",
+                        serialize=False,
+                        to="sms_accounts.account",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("working", "At work"), ("done", "Done"), ("failed", "Failed")],
+                        default="working",
+                        max_length=7,
+                        verbose_name="state",
+                    ),
+                ),
+                ("asked_at", models.DateTimeField(verbose_name="asked for")),
+                ("due_at", models.DateTimeField(verbose_name="due")),
+                ("faults", models.PositiveSmallIntegerField(default=0, verbose_name="faults")),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
+                ("took", models.DurationField(blank=True, null=True, verbose_name="took")),
+                (
+                    "found",
+                    models.JSONField(
+                        blank=True,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                        verbose_name="found",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "check of an account's books",
+                "verbose_name_plural": "checks of accounts' books",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "working")),
+                        fields=["due_at", "account"],
+                        name="books_checks_due",
                     )
                 ],
             },
@@ -2012,6 +2078,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="CarrierDay",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("carrier", models.CharField(max_length=40, verbose_name="carrier")),
+                ("day", models.DateField(verbose_name="day")),
+                ("messages", models.PositiveBigIntegerField(default=0, verbose_name="messages")),
+                (
+                    "without_cost",
+                    models.PositiveBigIntegerField(default=0, verbose_name="no cost known"),
+                ),
+                (
+                    "cost",
+                    models.DecimalField(
+                        decimal_places=4, default=0, max_digits=16, verbose_name="cost"
+                    ),
+                ),
+                (
+                    "credits",
+                    sms_accounts.models.fields.CreditsField(default=0, verbose_name="credits"),
+                ),
+            ],
+            options={
+                "verbose_name": "day of costs",
+                "verbose_name_plural": "costs of carriers",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("day", "carrier"), name="costs_once_per_day_and_carrier"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="CarrierSwitch",
             fields=[
                 (
@@ -2235,19 +2338,6 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, max_length=200, verbose_name="description"),
                 ),
                 (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("kannel", "Kannel (sendsms)"),
-                            ("http2sms", "http2sms: another panel, or a provider who speaks it"),
-                            ("generic", "any other, described by a form"),
-                        ],
-                        help_text="It never changes either.",
-                        max_length=8,
-                        verbose_name="kind",
-                    ),
-                ),
-                (
                     "is_enabled",
                     models.BooleanField(
                         default=False,
@@ -2259,8 +2349,51 @@ class Migration(migrations.Migration):
                     "is_default",
                     models.BooleanField(
                         default=False,
-                        help_text="What is due from now on goes to this carrier. With no carrier chosen, the one in PANEL_CARRIER takes it.",
-                        verbose_name="takes all messages",
+                        help_text="What no route sends elsewhere goes to this carrier from now on. With no carrier chosen, the one in PANEL_CARRIER takes it.",
+                        verbose_name="takes all messages without a route",
+                    ),
+                ),
+                ("password_sealed", models.TextField(blank=True, editable=False)),
+                (
+                    "certificates",
+                    models.TextField(
+                        blank=True,
+                        help_text="In PEM: trusted instead of those of the system, for a carrier with a certificate of its own making.",
+                        verbose_name="certificates",
+                    ),
+                ),
+                (
+                    "answer_seconds",
+                    models.PositiveSmallIntegerField(
+                        default=10,
+                        help_text="After this time the outcome of a message counts as unknown.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(25),
+                        ],
+                        verbose_name="seconds to answer",
+                    ),
+                ),
+                (
+                    "err_codes",
+                    models.TextField(
+                        blank=True,
+                        help_text="What 'err:' stands for, a line each, such as '011 = 27': code and ptt.",
+                        validators=[sms_accounts.models.carrier_codes.check_err_codes],
+                        verbose_name="codes in receipts",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("kannel", "Kannel (sendsms)"),
+                            ("http2sms", "http2sms: another panel, or a provider who speaks it"),
+                            ("generic", "any other, described by a form"),
+                        ],
+                        help_text="It never changes either.",
+                        max_length=8,
+                        verbose_name="kind",
                     ),
                 ),
                 (
@@ -2276,7 +2409,6 @@ class Migration(migrations.Migration):
                     "username",
                     models.CharField(blank=True, max_length=200, verbose_name="user name"),
                 ),
-                ("password_sealed", models.TextField(blank=True, editable=False)),
                 (
                     "account",
                     models.CharField(
@@ -2284,14 +2416,6 @@ class Migration(migrations.Migration):
                         help_text="For http2sms alone: the account there, such as sms-ab12345-1.",
                         max_length=60,
                         verbose_name="account",
-                    ),
-                ),
-                (
-                    "certificates",
-                    models.TextField(
-                        blank=True,
-                        help_text="In PEM: trusted instead of those of the system, for a carrier with a certificate of its own making.",
-                        verbose_name="certificates",
                     ),
                 ),
                 ("dlr_secret_sealed", models.TextField(blank=True, editable=False)),
@@ -2331,18 +2455,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "answer_seconds",
-                    models.PositiveSmallIntegerField(
-                        default=10,
-                        help_text="After this time the outcome of a message counts as unknown.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(25),
-                        ],
-                        verbose_name="seconds to answer",
-                    ),
-                ),
-                (
                     "takes_long_texts",
                     models.BooleanField(
                         default=True,
@@ -2357,15 +2469,6 @@ class Migration(migrations.Migration):
                         help_text="Which of Kannel's SMSCs is to be taken, where it has several.",
                         max_length=60,
                         verbose_name="SMSC",
-                    ),
-                ),
-                (
-                    "err_codes",
-                    models.TextField(
-                        blank=True,
-                        help_text="What 'err:' stands for, a line each, such as '011 = 27': code and ptt.",
-                        validators=[sms_accounts.models.carrier_codes.check_err_codes],
-                        verbose_name="codes in receipts",
                     ),
                 ),
                 (
@@ -2538,14 +2641,14 @@ class Migration(migrations.Migration):
                         condition=models.Q(("is_default", True)),
                         fields=("is_default",),
                         name="one_http_carrier_takes_all_messages",
-                        violation_error_message="Another carrier takes all messages. Change that first.",
+                        violation_error_message="Another carrier takes all messages without a route. Change that first.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("is_default", False), ("is_enabled", True), _connector="OR"
                         ),
                         name="http_carrier_that_takes_all_messages_is_on",
-                        violation_error_message="A carrier that takes all messages must be switched on: they would wait.",
+                        violation_error_message="A carrier that takes messages without a route must be switched on: they would wait.",
                     ),
                 ],
             },
@@ -3339,7 +3442,7 @@ class Migration(migrations.Migration):
                     models.DecimalField(
                         blank=True,
                         decimal_places=4,
-                        help_text="What this carrier asks of us for it, for staff to compare.",
+                        help_text="What it asks of us, in credits.",
                         max_digits=10,
                         null=True,
                         validators=[django.core.validators.MinValueValidator(0)],
@@ -3621,102 +3724,20 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, max_length=200, verbose_name="description"),
                 ),
                 (
-                    "is_enabled",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Its process binds, and takes receipts.",
-                        verbose_name="switched on",
-                    ),
-                ),
-                (
                     "is_default",
                     models.BooleanField(
                         default=False,
-                        help_text="What is due from now on goes to this carrier. With no carrier chosen, the one in PANEL_CARRIER takes it.",
-                        verbose_name="takes all messages",
+                        help_text="What no route sends elsewhere goes to this carrier from now on. With no carrier chosen, the one in PANEL_CARRIER takes it.",
+                        verbose_name="takes all messages without a route",
                     ),
                 ),
-                (
-                    "host",
-                    models.CharField(
-                        max_length=253,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[ -~]*\\Z", "Letters, digits and signs without accents."
-                            )
-                        ],
-                        verbose_name="host",
-                    ),
-                ),
-                (
-                    "port",
-                    models.PositiveIntegerField(
-                        default=2775,
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(65535),
-                        ],
-                        verbose_name="port",
-                    ),
-                ),
-                ("uses_tls", models.BooleanField(default=False, verbose_name="TLS")),
+                ("password_sealed", models.TextField(blank=True, editable=False)),
                 (
                     "certificates",
                     models.TextField(
                         blank=True,
                         help_text="In PEM: trusted instead of those of the system, for a carrier with a certificate of its own making.",
                         verbose_name="certificates",
-                    ),
-                ),
-                (
-                    "system_id",
-                    models.CharField(
-                        max_length=15,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[ -~]*\\Z", "Letters, digits and signs without accents."
-                            )
-                        ],
-                        verbose_name="system ID",
-                    ),
-                ),
-                ("password_sealed", models.TextField(blank=True, editable=False)),
-                (
-                    "system_type",
-                    models.CharField(
-                        blank=True,
-                        help_text="Only where the carrier asks for one.",
-                        max_length=12,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[ -~]*\\Z", "Letters, digits and signs without accents."
-                            )
-                        ],
-                        verbose_name="system type",
-                    ),
-                ),
-                (
-                    "bind",
-                    models.CharField(
-                        choices=[
-                            ("transceiver", "one bind for both ways (transceiver)"),
-                            ("split", "a bind for each way (transmitter and receiver)"),
-                        ],
-                        default="transceiver",
-                        max_length=11,
-                        verbose_name="bind",
-                    ),
-                ),
-                (
-                    "binds",
-                    models.PositiveSmallIntegerField(
-                        default=1,
-                        help_text="As many as the carrier allows; of both kinds, where there are two.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(8),
-                        ],
-                        verbose_name="binds at once",
                     ),
                 ),
                 (
@@ -3754,6 +3775,97 @@ class Migration(migrations.Migration):
                             django.core.validators.MaxValueValidator(25),
                         ],
                         verbose_name="seconds to answer",
+                    ),
+                ),
+                (
+                    "err_codes",
+                    models.TextField(
+                        blank=True,
+                        help_text="What 'err:' stands for, a line each, such as '011 = 27': code and ptt.",
+                        validators=[sms_accounts.models.carrier_codes.check_err_codes],
+                        verbose_name="codes in receipts",
+                    ),
+                ),
+                (
+                    "is_enabled",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Its process binds, and takes receipts.",
+                        verbose_name="switched on",
+                    ),
+                ),
+                (
+                    "host",
+                    models.CharField(
+                        max_length=253,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[ -~]*\\Z", "Letters, digits and signs without accents."
+                            )
+                        ],
+                        verbose_name="host",
+                    ),
+                ),
+                (
+                    "port",
+                    models.PositiveIntegerField(
+                        default=2775,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                        verbose_name="port",
+                    ),
+                ),
+                ("uses_tls", models.BooleanField(default=False, verbose_name="TLS")),
+                (
+                    "system_id",
+                    models.CharField(
+                        max_length=15,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[ -~]*\\Z", "Letters, digits and signs without accents."
+                            )
+                        ],
+                        verbose_name="system ID",
+                    ),
+                ),
+                (
+                    "system_type",
+                    models.CharField(
+                        blank=True,
+                        help_text="Only where the carrier asks for one.",
+                        max_length=12,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[ -~]*\\Z", "Letters, digits and signs without accents."
+                            )
+                        ],
+                        verbose_name="system type",
+                    ),
+                ),
+                (
+                    "bind",
+                    models.CharField(
+                        choices=[
+                            ("transceiver", "one bind for both ways (transceiver)"),
+                            ("split", "a bind for each way (transmitter and receiver)"),
+                        ],
+                        default="transceiver",
+                        max_length=11,
+                        verbose_name="bind",
+                    ),
+                ),
+                (
+                    "binds",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="As many as the carrier allows; of both kinds, where there are two.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(8),
+                        ],
+                        verbose_name="binds at once",
                     ),
                 ),
                 (
@@ -4038,15 +4150,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "err_codes",
-                    models.TextField(
-                        blank=True,
-                        help_text="What 'err:' stands for, a line each, such as '011 = 27': code and ptt.",
-                        validators=[sms_accounts.models.carrier_codes.check_err_codes],
-                        verbose_name="codes in receipts",
-                    ),
-                ),
-                (
                     "statuses",
                     models.TextField(
                         blank=True,
@@ -4062,13 +4165,13 @@ class Migration(migrations.Migration):
                 (
                     "bind_told",
                     models.CharField(
-                        blank=True, editable=False, max_length=200, verbose_name="last said"
+                        blank=True, editable=False, max_length=200, verbose_name="last event"
                     ),
                 ),
                 (
                     "bind_told_at",
                     models.DateTimeField(
-                        blank=True, editable=False, null=True, verbose_name="said"
+                        blank=True, editable=False, null=True, verbose_name="last event at"
                     ),
                 ),
             ],
@@ -4080,14 +4183,14 @@ class Migration(migrations.Migration):
                         condition=models.Q(("is_default", True)),
                         fields=("is_default",),
                         name="one_carrier_takes_all_messages",
-                        violation_error_message="Another carrier takes all messages. Change that first.",
+                        violation_error_message="Another carrier takes all messages without a route. Change that first.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("is_default", False), ("is_enabled", True), _connector="OR"
                         ),
                         name="carrier_that_takes_all_messages_is_on",
-                        violation_error_message="A carrier that takes all messages must be switched on: they would wait.",
+                        violation_error_message="A carrier that takes messages without a route must be switched on: they would wait.",
                     ),
                 ],
             },
