@@ -10,7 +10,7 @@ Size = TypeVar("Size")
 # Empty, `full` as in CI, or `bench` for measurements that are worth quoting.
 SIZE = os.environ.get("PANEL_TEST_SIZE", "")
 
-# For tests that take a minute or so each, and few changes could break: CI does them all.
+# For tests that take half a minute or more each, and few changes could break: CI does them all.
 long = pytest.mark.skipif(
     not SIZE, reason="Takes long; CI does it, and PANEL_TEST_SIZE=full does it here."
 )

@@ -13,6 +13,7 @@ from tests.clients.kannel import PASSWORD, Kannel, over_smpp
 from tests.factories import make_account, make_api_user, make_http_carrier, make_order
 from tests.replied import NUMBER, make_number
 from tests.simulator_rig import wait_until
+from tests.sizes import long
 from tests.smpp.smsc import PASSWORD as SMSC_PASSWORD
 from tests.smpp.test_against_node import ALPHABET, LONG_UNICODE, NodeSmsc
 
@@ -20,6 +21,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.whole_program,
     pytest.mark.on_embedded,
+    long,
 ]
 
 # An escaped character stands where the first part ends.

@@ -12,8 +12,9 @@ from sendsms.message import SmsMessage
 from tests import others
 from tests.clients.kannel import Kannel, over_http2sms
 from tests.receiver import Receiver
+from tests.sizes import long
 
-pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded]
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded, long]
 
 HERE = Path(__file__).parent
 MSISDN = "33639980004"

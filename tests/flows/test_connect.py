@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 from sms_accounts.programs import VARIABLE
 from tests.flows.conftest import Program
 from tests.flows.test_guide import sign_in
+from tests.sizes import long
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded]
+pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded, long]
 
 # What stands on a page, by language, and the command that it needs here.
 COMMANDS = {

@@ -14,8 +14,9 @@ import redis
 from tests.flows.conftest import Program, start, stop
 from tests.flows.test_guide import eventually
 from tests.raw_http import RawClient
+from tests.sizes import long
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, long]
 
 # Each stands for something that may be nowhere, or nowhere but where it belongs.
 RIGHT = "Cnry1RightPassword"

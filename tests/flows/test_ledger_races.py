@@ -23,9 +23,9 @@ from sms_accounts import price_list
 from tests.flows.conftest import Program
 from tests.flows.teller import Teller
 from tests.flows.test_guide import eventually
-from tests.sizes import in_full_on
+from tests.sizes import in_full_on, long
 
-pytestmark = pytest.mark.whole_program
+pytestmark = [pytest.mark.whole_program, long]
 
 ROUNDS, CALLS = in_full_on("postgresql", 50, otherwise=3), 64
 PASSWORD, SENDER = "Secret1234", "Example"

@@ -7,8 +7,9 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.flows.conftest import Program
 from tests.flows.test_guide import sign_in
+from tests.sizes import long
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded]
+pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded, long]
 
 PHONE: ViewportSize = {"width": 390, "height": 800}
 WIDE: ViewportSize = {"width": 1280, "height": 900}

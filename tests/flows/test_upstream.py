@@ -10,8 +10,9 @@ import pytest
 
 from tests.flows.conftest import Program, start, stop
 from tests.receiver import Receiver
+from tests.sizes import long
 
-pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded]
+pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded, long]
 
 PASSWORD = "Secret1234"
 COST = 2
