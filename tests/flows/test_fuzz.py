@@ -16,11 +16,11 @@ import pytest
 from sms_accounts.http2sms import PARAMETERS, PATH, SHORT_PATH
 from tests.flows.conftest import Program
 from tests.raw_http import Answer, RawClient
-from tests.sizes import in_full, long
+from tests.sizes import long
 
 pytestmark = [pytest.mark.whole_program, pytest.mark.on_embedded, long]
 
-REQUESTS = in_full(20_000, otherwise=3_200)
+REQUESTS = 20_000
 AT_ONCE = 8
 SEED = int(os.environ.get("FUZZ_SEED", "20261124"))
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.flows.conftest import Program
 from tests.flows.test_guide import figures, sign_in
-from tests.sizes import in_full, long
+from tests.sizes import long
 
 pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded, long]
 
@@ -20,8 +20,6 @@ WAYS = {
     "phone without script": (PHONE, False),
     "wide without script": (WIDE, False),
 }
-# All four in CI, and each width and each way of working once where a person waits.
-TRIED = in_full(list(WAYS), otherwise=["phone", "wide without script"])
 OTHER = "sms-ab12345-2"
 # Each of these users sent ten messages a day before, and fifty today.
 UNUSUAL = """
@@ -64,14 +62,14 @@ def busy(program: Program) -> Program:
     done = program.manage("top_up", demo["account"], "500", "--reference", "journeys")
     assert done.returncode == 0, done.stderr
     code = UNUSUAL.format(
-        account=demo["account"], sender=demo["sender"], msisdn=demo["msisdn"], users=len(TRIED)
+        account=demo["account"], sender=demo["sender"], msisdn=demo["msisdn"], users=len(WAYS)
     )
     done = program.manage("shell", "-c", code)
     assert done.returncode == 0, done.stderr
     return program
 
 
-@pytest.fixture(scope="module", params=TRIED)
+@pytest.fixture(scope="module", params=WAYS)
 def signed_in(request: pytest.FixtureRequest, browser: Browser, busy: Program) -> Iterator[Page]:
     width, javascript = WAYS[request.param]
     page = sign_in(browser, busy, "holder", javascript=javascript)
@@ -133,7 +131,7 @@ def test_who_was_paused_is_looked_into_and_released(page: Page):
 
 def test_figures_lead_to_the_messages_and_to_the_credits(page: Page):
     sent = page.locator(".figures-table tr").filter(has_text="Sent").first
-    expect(sent).to_contain_text(str(50 * len(TRIED)))
+    expect(sent).to_contain_text(str(50 * len(WAYS)))
     sent.get_by_role("link", name="Sent").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Messages")
     assert fits(page)
@@ -172,7 +170,7 @@ def test_a_message_is_found_within_three_clicks(page: Page, busy: Program):
     # What is searched for stands open, and one row of each user that sent.
     expect(page.get_by_label("Number or id")).to_be_visible()
     rows = page.locator(".messages-table tbody tr")
-    expect(rows).to_have_count(len(TRIED))
+    expect(rows).to_have_count(len(WAYS))
     rows.first.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Message")
     expect(page.locator("main")).to_contain_text(f"+{number}")
