@@ -113,12 +113,17 @@ def dlr_address_of(row: HttpCarrier) -> str:
 def received_address_of(row: HttpCarrier) -> str:
     """Return where a carrier hands over messages from phones; empty as for its reports."""
     secret = _unsealed(row.dlr_secret_sealed)
-    return _url(row, "received", secret) if secret else ""
+    return received_url(row, secret) if secret else ""
 
 
 def dlr_url(row: HttpCarrier, secret: str) -> str:
     """Return the address under which a carrier reports, which is all that lets it in."""
     return _url(row, "dlr", secret)
+
+
+def received_url(row: HttpCarrier, secret: str) -> str:
+    """Return the address under which a carrier hands over messages from phones."""
+    return _url(row, "received", secret)
 
 
 def _url(row: HttpCarrier, endpoint: str, secret: str) -> str:

@@ -8,7 +8,7 @@ import ssl
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import URLPattern, path
@@ -24,6 +24,8 @@ Kind = HttpCarrier.Kind
 
 # How many characters of chance the URL has under which a carrier reports.
 _OCTETS_OF_SECRET = 24
+# What stands for it afterwards.
+_HIDDEN = "…"
 
 _FIRST = ("name", "description", "kind", "url", "username", "password", "account")
 _CONNECTION = {
@@ -149,10 +151,7 @@ class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
                 (_("What is said"), ("headers", "body_kind", "body", coding)),
                 (_("What is answered"), ("reading", "id_at", "code_at", "answer_codes")),
             ]
-        # The addresses are all that lets a report or a reply in.
-        may_see = self.has_change_permission(request, obj)
-        of_reports = _REPORTS[kind] if may_see else _REPORTS[kind][2:]
-        sections.append((_("Reports and replies"), of_reports))
+        sections.append((_("Reports and replies"), _REPORTS[kind]))
         few = {"classes": ("collapse",), "fields": ("certificates",)}
         return [
             *((title, {"fields": fields}) for title, fields in sections),
@@ -161,24 +160,40 @@ class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
 
     @admin.display(description=gettext_lazy("address for reports"))
     def dlr_address(self, row: HttpCarrier) -> str:
-        address = carrier_accounts.dlr_address_of(row)
-        if not address:
+        if not carrier_accounts.dlr_address_of(row):
             return _("It cannot be read any more. Give it a new one.")
-        return format_html("<code>{}</code><br>{}", address, _TELLS[Kind(row.kind)])
+        address = carrier_accounts.dlr_url(row, _HIDDEN)
+        told = _("Its secret part was shown when it was made: give it a new address to see one.")
+        return format_html("<code>{}</code><br>{}<br>{}", address, told, _TELLS[Kind(row.kind)])
 
     @admin.display(description=gettext_lazy("address for replies"))
     def received_address(self, row: HttpCarrier) -> str:
-        address = carrier_accounts.received_address_of(row)
-        if not address:
-            return "-"
+        address = carrier_accounts.received_url(row, _HIDDEN)
         told = _("For messages from phones, by GET or POST with from, to, text and, if any, id.")
         return format_html("<code>{}</code><br>{}", address, told)
 
     def save_model(self, request: HttpRequest, obj: HttpCarrier, form: Any, change: bool) -> None:
         if password := form.cleaned_data["password"]:
             obj.password_sealed = sealing.seal(password)
-        if not change or form.cleaned_data.get("new_secret"):
+        has_new_addresses = not change or form.cleaned_data.get("new_secret")
+        if has_new_addresses:
             obj.dlr_secret_sealed = sealing.seal(secrets.token_urlsafe(_OCTETS_OF_SECRET))
+        self._save(obj, form, change)
+        if has_new_addresses:
+            told = _("Copy what you need of this now, the secret part is not shown again.")
+            messages.warning(
+                request,
+                format_html(
+                    "{}<br>{}: <code>{}</code><br>{}: <code>{}</code>",
+                    told,
+                    _("Address for reports"),
+                    carrier_accounts.dlr_address_of(obj),
+                    _("Address for replies"),
+                    carrier_accounts.received_address_of(obj),
+                ),
+            )
+
+    def _save(self, obj: HttpCarrier, form: Any, change: bool) -> None:
         if not change:
             # A Kannel cuts long texts off, unless it was told to split them.
             obj.takes_long_texts = obj.kind != Kind.KANNEL

@@ -5,7 +5,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 
 from sms_accounts import carrier_accounts, http_trials, reports, sealing
@@ -75,21 +74,26 @@ class TestSettingUp:
         row = make_http_carrier()
         page = url(HttpCarrier, "change", row.pk)
 
-        browser.post(page, {**form_of(browser, page), "new_secret": "on"})
+        fields = {**form_of(browser, page), "new_secret": "on", "_continue": "1"}
+        saved = browser.post(page, fields, follow=True)
 
         row.refresh_from_db()
-        assert sealing.unseal(row.dlr_secret_sealed) != "dlr-secret"
+        secret = sealing.unseal(row.dlr_secret_sealed)
+        assert secret != "dlr-secret"
+        for endpoint in ("dlr", "received"):
+            assert f"/{endpoint}/gateway/{secret}/" in text_of(saved)
 
-    def test_shows_the_address_to_those_alone_who_may_change_it(self, client):
-        row = make_http_carrier(dlr_secret="dlr-s3cret")
-        clerk = make_clerk("view_httpcarrier")
-        client.force_login(clerk)
-        page = url(HttpCarrier, "change", row.pk)
+    def test_shows_the_secret_of_the_addresses_once(self, browser):
+        page = add(browser, Kind.GENERIC)
+        row = HttpCarrier.objects.get()
+        secret = carrier_accounts.http_options_of(row).dlr_secret
+        assert secret in text_of(page)
 
-        assert "dlr-s3cret" not in client.get(page).content.decode()
+        again = text_of(browser.get(url(HttpCarrier, "change", row.pk)))
 
-        clerk.user_permissions.set(Permission.objects.filter(codename="change_httpcarrier"))
-        assert "dlr-s3cret" in client.get(page).content.decode()
+        assert secret not in again
+        assert "/dlr/gateway/…/" in again
+        assert "/received/gateway/…/" in again
 
     @pytest.mark.parametrize(
         ("kind", "wrong", "told"),
