@@ -30,6 +30,7 @@ from sms_accounts.models import (
     FINAL,
     Account,
     AccountQuarter,
+    ApiUser,
     FiguresMark,
     LedgerEntry,
     Message,
@@ -270,6 +271,45 @@ def of_top_users(
         found[days.days[row["day"]], row["api_user"]] = row["spent"]
         logins[row["api_user"]] = row["api_user__login"]
     return found, logins
+
+
+def of_user(api_user: ApiUser, days: Days) -> dict[date, Totals]:
+    """Return what an API user paid and was refunded by days, right up to now.
+
+    One question asks both for what is added up and for what came since, so that nothing is
+    missed or counted twice where more is added up meanwhile.
+    """
+    found: defaultdict[date, Totals] = defaultdict(Totals)
+    added, live = _added_of_user(api_user, days), _live_of_user(api_user, days)
+    for row in added.union(live, all=True):
+        paid, returned = row["paid"] or Decimal(0), row["returned"] or Decimal(0)
+        found[days.days[row["day"]]] += Totals(debited=paid, refunded=returned)
+    return found
+
+
+def _added_of_user(api_user: ApiUser, days: Days) -> QuerySet[Any, Any]:
+    rows = UserQuarter.objects.filter(api_user=api_user, starts_at__gte=days.since)
+    return rows.values(day=days.number("starts_at")).annotate(
+        paid=Sum("debited"), returned=Sum("refunded")
+    )
+
+
+def _live_of_user(api_user: ApiUser, days: Days) -> QuerySet[Any, Any]:
+    taken = Sum("credits", filter=Q(credits__lt=0))
+    return (
+        LedgerEntry.objects.filter(
+            account=api_user.account_id,
+            api_user=api_user,
+            pk__gt=Coalesce(Subquery(FiguresMark.objects.values("entry_id")[:1]), 0),
+            kind__in=(Kind.DEBIT, Kind.REFUND),
+            created_at__gte=days.since,
+        )
+        .values(day=days.number("created_at"))
+        .annotate(
+            paid=ExpressionWrapper(-taken, output_field=CreditsField()),
+            returned=Sum("credits", filter=Q(credits__gt=0)),
+        )
+    )
 
 
 def live(account: Account, days: Days, mark: Mark) -> ByDayAndUser:

@@ -6,7 +6,6 @@ figures do that the workers add up, and they are some seconds behind.
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from django.db.models import Count, Q, Sum
 
@@ -21,16 +20,12 @@ _FAILED = FINAL - {State.DELIVERED, State.CANCELLED}
 
 @dataclass(frozen=True, kw_only=True)
 class Outcomes:
-    """How many messages came to which end, and what they cost when they were accepted.
-
-    `is_live` says whether they are those of this moment.
-    """
+    """How many messages came to which end; `is_live`: whether they are those of this moment."""
 
     delivered: int
     failed: int
     waiting: int
     cancelled: int
-    credits: Decimal
     is_live: bool
 
     @property
@@ -47,7 +42,6 @@ def of_user(api_user: ApiUser, *, since: datetime) -> Outcomes:
         failed=_count(*_FAILED),
         waiting=_count(*(set(State) - FINAL)),
         cancelled=_count(State.CANCELLED),
-        credits=Sum("credits"),
         all=Count("pk"),
         # Of each order there is a message at least.
         orders=Count("submission", distinct=True),
@@ -59,7 +53,6 @@ def of_user(api_user: ApiUser, *, since: datetime) -> Outcomes:
         failed=found["failed"],
         waiting=found["waiting"],
         cancelled=found["cancelled"],
-        credits=found["credits"] or Decimal(0),
         is_live=True,
     )
 
@@ -70,15 +63,14 @@ def _count(*states: State) -> Count:
 
 def _added_up(api_user: ApiUser, *, since: datetime) -> Outcomes:
     rows = UserQuarter.objects.filter(api_user=api_user, starts_at__gte=since)
-    names = ("messages", "delivered", "failed", "cancelled", "debited")
+    names = ("messages", "delivered", "failed", "cancelled")
     sums = rows.aggregate(**{f"sum_{name}": Sum(name) for name in names})
     # The sum of whole numbers is a decimal in PostgreSQL, and that of no rows is none.
-    messages, delivered, failed, cancelled = (int(sums[f"sum_{name}"] or 0) for name in names[:4])
+    messages, delivered, failed, cancelled = (int(sums[f"sum_{name}"] or 0) for name in names)
     return Outcomes(
         delivered=delivered,
         failed=failed,
         waiting=messages - delivered - failed - cancelled,
         cancelled=cancelled,
-        credits=sums["sum_debited"] or Decimal(0),
         is_live=False,
     )

@@ -127,7 +127,7 @@ def accounts(user: User, *, now: datetime) -> QuerySet[Account]:
             switched_off=_count(endpoints.filter(off_at__isnull=False)),
             failing=_count(endpoints.filter(off_at=None, failing_since__isnull=False)),
             undelivered=_count(undelivered),
-            held=_sum(Wallet.objects.filter(quota_of__account=OuterRef("pk")), "credits"),
+            held=held_by_quotas(OuterRef("pk")),
             unfilled=_count(unfilled),
             missing=_sum(unfilled, "missing"),
             has_paused=Exists(pausing),
@@ -137,6 +137,11 @@ def accounts(user: User, *, now: datetime) -> QuerySet[Account]:
             mark_of_events=_or_0(Subquery(mark.values("event_id")[:1])),
         )
     )
+
+
+def held_by_quotas(account: OuterRef) -> Subquery:
+    """Return what all quotas of an account hold, to be asked for together with its row."""
+    return _sum(Wallet.objects.filter(quota_of__account=account), "credits")
 
 
 def _or_0(subquery: Subquery) -> Coalesce:

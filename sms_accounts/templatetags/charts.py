@@ -1,11 +1,14 @@
 """Draws shares and days as SVG; the figures themselves stand in a table beside each drawing."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from sms_accounts.templatetags.panel import shown_credits
 
 register = template.Library()
 
@@ -40,15 +43,23 @@ def shares_chart(shares: Sequence[tuple[str, Decimal]], label: str) -> SafeStrin
 
 
 @register.simple_tag
-def days_chart(days: Sequence[tuple[str, Sequence[tuple[str, Decimal]]]], label: str) -> SafeString:
-    """Return a column for each day, of shares one above the other; each day with its words."""
-    highest = max((_height(shares) for _words, shares in days), default=Decimal(0))
+def days_chart(
+    days: Sequence[tuple[date, Sequence[tuple[str, Decimal]]]], label: str
+) -> SafeString:
+    """Return a column for each day, of shares one above the other; each day with its sum."""
+    highest = max((_height(shares) for _day, shares in days), default=Decimal(0))
     columns = format_html_join(
         "",
         '<g><title>{}</title><rect class="hue-none" x="{}" width="{}" height="{}"/>{}</g>',
         (
-            (words, place * _STEP, _STEP, _HEIGHT, _column(shares, place * _STEP + 1, highest))
-            for place, (words, shares) in enumerate(days)
+            (
+                _words(day, shares),
+                place * _STEP,
+                _STEP,
+                _HEIGHT,
+                _column(shares, place * _STEP + 1, highest),
+            )
+            for place, (day, shares) in enumerate(days)
         ),
     )
     return format_html(
@@ -59,6 +70,11 @@ def days_chart(days: Sequence[tuple[str, Sequence[tuple[str, Decimal]]]], label:
         label,
         columns,
     )
+
+
+def _words(day: date, shares: Sequence[tuple[str, Decimal]]) -> str:
+    together = sum((credits for _name, credits in shares), Decimal(0))
+    return f"{day:%Y-%m-%d}: {shown_credits(together)}"
 
 
 def _height(shares: Sequence[tuple[str, Decimal]]) -> Decimal:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from sms_accounts import spending
+from sms_accounts import overview, spending
 from sms_accounts.models import Account, ApiUser, User, Wallet
 from sms_accounts.spending import Outlook
 
@@ -68,9 +68,11 @@ def managed_api_user(request: HttpRequest, name: str, pk: int) -> ApiUser:
 
 
 def visible_api_user(request: HttpRequest, account: Account, pk: int) -> ApiUser:
-    """Return an API user of an account that this person may see."""
+    """Return an API user of an account that this person may see, with what all quotas `held`."""
     api_users = ApiUser.objects.visible_to(request.user)
-    known = api_users.select_related("account", "wallet", "renewal", "reply_settings")
+    known = api_users.select_related("account", "wallet", "renewal", "reply_settings").annotate(
+        held=overview.held_by_quotas(OuterRef("account"))
+    )
     return get_object_or_404(known, account=account, pk=pk)
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from sms_accounts import outcomes, spending
+from sms_accounts import figures, outcomes, spending
+from sms_accounts.figures import Totals
 from sms_accounts.models import Activity, AddressUse, ApiUser, Incident
+from sms_accounts.overview import DAYS, WEEK
 from sms_accounts.spending import Outlook
 from sms_accounts.views import activity_words
 from sms_accounts.views.account_page import (
@@ -25,7 +28,6 @@ from sms_accounts.views.account_page import (
 )
 from sms_accounts.views.api_user_words import Paused, paused_words, settings_of
 
-LOOKED_BACK = timedelta(days=30)
 MOST_REFUSED = 10
 MOST_CHANGES = 5
 
@@ -44,23 +46,24 @@ class Refused:
 def api_user(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     account = visible_account(request, name)
     found = visible_api_user(request, account, pk)
-    now = timezone.now()
-    last_use = AddressUse.objects.accepted_of(found).first()
+    now, zone = timezone.now(), ZoneInfo(account.time_zone)
+    days = figures.Days(now.astimezone(zone).date(), DAYS, zone)
     purses = (account.wallet, found.wallet)
+    latest = _latest(found)
+    held = getattr(found, "held", None) or Decimal(0)
     outlooks = spending.outlooks({purse.pk: purse.spendable for purse in purses})
     context = {
-        **header(account, current="api-users", outlooks=outlooks),
+        **header(account, current="api-users", held=held, outlooks=outlooks),
         "api_user": found,
         "may_change": may_change(request, account),
         "and_back": and_back(request),
         **_quota(found, outlooks),
-        "paused": None if found.is_enabled else _paused(found),
-        "stopped": None if found.is_enabled else _stopped(found),
-        "last_use": last_use,
+        **_use(found, latest),
         "settings": settings_of(found, now=now),
-        "refused": _refused(found, since=now - LOOKED_BACK),
-        "outcomes": outcomes.of_user(found, since=now - LOOKED_BACK),
-        "changes": _changes(found),
+        "refused": _refused(found, since=days.since),
+        "outcomes": outcomes.of_user(found, since=days.since),
+        **_spending(found, days),
+        "changes": [activity_words.told(each) for each in latest],
     }
     return show(request, "sms/api_users/page.html", account, context)
 
@@ -79,6 +82,34 @@ def _quota(api_user: ApiUser, outlooks: Mapping[int, Outlook]) -> dict[str, obje
     }
 
 
+def _spending(api_user: ApiUser, days: figures.Days) -> dict[str, object]:
+    """Return what a user spent by days, for a drawing, and in all."""
+    found = figures.of_user(api_user, days)
+    by_day = [found.get(day, Totals()) for day in days.days]
+    return {
+        # A quota that moved is in the figures too.
+        "is_spent": any(totals.debited or totals.refunded for totals in by_day),
+        "days": list(zip(days.days, by_day, strict=True)),
+        "drawn_days": [
+            (day, [("hue-account", totals.spent)])
+            for day, totals in zip(days.days, by_day, strict=True)
+        ],
+        "spans": [
+            (_("Today"), by_day[-1]),
+            (_("7 days"), sum(by_day[-WEEK:], Totals())),
+            (_("30 days"), sum(by_day, Totals())),
+        ],
+    }
+
+
+def _use(api_user: ApiUser, latest: Sequence[Activity]) -> dict[str, object]:
+    """Return when a user was used last, or what has stopped it."""
+    if api_user.is_enabled:
+        return {"last_use": AddressUse.objects.accepted_of(api_user).first()}
+    paused = _paused(api_user)
+    return {"paused": paused, "stopped": None if paused else _stopped(api_user, latest)}
+
+
 def _paused(api_user: ApiUser) -> Paused | None:
     """Return which rule has stopped the user and why, where one has."""
     pausing = Incident.objects.pausing().filter(api_user=api_user).select_related("api_user")
@@ -86,16 +117,21 @@ def _paused(api_user: ApiUser) -> Paused | None:
     return paused_words(incident, api_user.account) if incident else None
 
 
-def _stopped(api_user: ApiUser) -> activity_words.Change | None:
+def _stopped(api_user: ApiUser, latest: Sequence[Activity]) -> activity_words.Change | None:
     """Return when, by whom and why the user was stopped, where the change log knows it."""
-    stops = Activity.objects.filter(api_user=api_user, action="disabled")
-    stop = stops.select_related("by", "api_user").order_by("-pk").first()
+    stop = next((each for each in latest if each.action == "disabled"), None)
+    if stop is None:
+        stop = _changes(api_user).filter(action="disabled").first()
     return activity_words.told(stop) if stop else None
 
 
-def _changes(api_user: ApiUser) -> Sequence[activity_words.Change]:
-    latest = Activity.objects.filter(api_user=api_user).select_related("by", "api_user")
-    return [activity_words.told(each) for each in latest.order_by("-pk")[:MOST_CHANGES]]
+def _latest(api_user: ApiUser) -> list[Activity]:
+    return list(_changes(api_user)[:MOST_CHANGES])
+
+
+def _changes(api_user: ApiUser) -> QuerySet[Activity]:
+    changes = Activity.objects.filter(api_user=api_user)
+    return changes.select_related("by", "api_user").order_by("-pk")
 
 
 def _refused(api_user: ApiUser, *, since: datetime) -> list[Refused]:

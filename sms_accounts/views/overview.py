@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import cycle
 from zoneinfo import ZoneInfo
@@ -21,7 +21,6 @@ from sms_accounts.forms.rules import explained
 from sms_accounts.models import Account, ApiUser, Rule
 from sms_accounts.oddities import Oddity
 from sms_accounts.overview import Overview, Share, Spending
-from sms_accounts.templatetags.panel import shown_credits
 from sms_accounts.views.account_page import header, show, who
 from sms_accounts.views.api_user_words import paused_words
 
@@ -145,15 +144,9 @@ def _spent(spending: Spending, hues: Mapping[str, str]) -> list[Part]:
 
 def _drawn_days(
     spending: Spending, hues: Mapping[str, str]
-) -> list[tuple[str, list[tuple[str, Decimal]]]]:
+) -> list[tuple[date, list[tuple[str, Decimal]]]]:
     of_users = [hues.get(share.login, "hue-rest") for share in spending.users]
-    return [
-        (
-            f"{day.day:%Y-%m-%d}: {shown_credits(day.totals.spent)}",
-            list(zip(of_users, day.spent, strict=True)),
-        )
-        for day in spending.days
-    ]
+    return [(day.day, list(zip(of_users, day.spent, strict=True))) for day in spending.days]
 
 
 def _warned(oddity: Oddity, account: Account, *, now: datetime) -> Warned:

@@ -1,9 +1,9 @@
 """The page of one API user."""
 
 import re
-from datetime import timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -12,11 +12,21 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from sms_accounts import api_users, counting, outcomes
-from sms_accounts.models import AddressUse, ApiUser, Membership, Message, State, Submission
+from sms_accounts import api_users, counting, figures, outcomes
+from sms_accounts.models import (
+    Account,
+    AddressUse,
+    ApiUser,
+    Membership,
+    Message,
+    State,
+    Submission,
+)
 from tests.ends import send
 from tests.factories import make_api_user, make_message
 from tests.pages.checks import text_of
+from tests.pages.conftest import signed_in
+from tests.plans import plan_of
 from tests.sign_ins import note_call
 
 
@@ -42,10 +52,12 @@ class TestState:
 
     def test_shows_what_is_left_of_the_quota_as_a_bar(self, browser, shop):
         make_message(user=shop)
+        make_api_user(account=shop.account, quota=20)
 
         answer = browser.get(url(shop))
 
         assert "49.00 left of 50.00 that were given" in said(answer)
+        assert "Held by quotas 69.00" in said(answer)
         assert '<rect class="share-part" width="98" height="1"/>' in answer.content.decode()
 
     def test_shows_what_the_account_has_where_there_is_no_quota(self, browser, account):
@@ -169,7 +181,7 @@ class TestOutcomes:
 
         page = said(browser.get(url(shop)))
 
-        assert "Delivered 2 Failed 2 Not final yet 1 Cancelled 1 Credits 6.00" in page
+        assert "Delivered 2 Failed 2 Not final yet 1 Cancelled 1 Messages" in page
 
     def test_of_many_are_those_that_workers_add_up(self, browser, shop, monkeypatch):
         monkeypatch.setattr(outcomes, "MOST_ORDERS", 2)
@@ -182,15 +194,69 @@ class TestOutcomes:
 
         counted = outcomes.of_user(shop, since=timezone.now() - timedelta(days=30))
 
-        found = (counted.delivered, counted.failed, counted.waiting, counted.credits)
-        assert found == (2, 2, 2, Decimal(6))
+        assert (counted.delivered, counted.failed, counted.waiting) == (2, 2, 2)
         assert "counted until some seconds ago" in said(browser.get(url(shop)))
 
     def test_leads_to_what_it_sent_and_what_was_told_of_it(self, browser, shop):
         html = browser.get(url(shop)).content.decode()
 
-        for page in ("messages", "callbacks", "connect", "alert-log", "activity"):
+        for page in ("messages", "callbacks", "connect", "alert-log", "activity", "credits"):
             assert f'{reverse(page, args=[shop.account.name])}?user=shop"' in html
+
+
+class TestSpending:
+    @pytest.mark.parametrize("is_counted", [False, True])
+    def test_is_drawn_and_told_by_the_days_of_the_zone(self, alice, shop, is_counted):
+        Account.objects.update(time_zone="Asia/Kathmandu")
+        # Midnight in Kathmandu is a quarter past six in the evening before in UTC.
+        midnight = datetime(2026, 7, 14, 18, 15, tzinfo=UTC)
+        first_day = midnight - timedelta(days=29)
+        second = timedelta(seconds=1)
+        spent = [(first_day - second, 9), (first_day, 2), (midnight - second, 4), (midnight, 1)]
+        for at, count in spent:
+            with time_machine.travel(at, tick=False):
+                send(shop, count)
+                send(make_api_user(account=shop.account), 1)
+                counting.count()
+        with time_machine.travel(midnight + timedelta(hours=5), tick=False):
+            send(shop, 2, state=State.REJECTED)
+            send(shop, 2)
+            if is_counted:
+                counting.count()
+            answer = signed_in(alice).get(url(shop))
+
+        page = said(answer)
+        assert "Today 3.00 7 days 7.00 30 days 9.00" in page
+        assert "Days begin at midnight in Asia/Kathmandu." in page
+        assert "2026-07-15 5.00 2.00 3.00 2026-07-14 4.00 0.00 4.00 2026-07-13 0.00" in page
+        assert "2026-06-16 2.00 0.00 2.00 Settings" in page
+        chart = re.search(r'<svg class="days-chart".*?</svg>', answer.content.decode(), re.S)
+        assert chart is not None
+        columns = re.findall(r'class="hue-account" x="(\d+)".*?height="([\d.]+)"', chart.group())
+        assert columns == [("1", "50.00"), ("281", "100.00"), ("291", "75.00")]
+        assert "<title>2026-07-14: 4.00</title>" in chart.group()
+
+    def test_says_what_to_do_where_there_is_none(self, browser, shop):
+        # Its quota is among the figures, and is no spending.
+        counting.count()
+
+        answer = browser.get(url(shop))
+
+        assert "It has spent nothing. Connect a script" in said(answer)
+        assert "days-chart" not in answer.content.decode()
+
+    def test_is_found_by_an_index(self, shop):
+        make_message(user=shop)
+        counting.count()
+        today = timezone.now().date()
+        days = figures.Days(today, 30, ZoneInfo("UTC"))
+
+        added = plan_of(figures._added_of_user(shop, days), may_sort=True)
+        live = plan_of(figures._live_of_user(shop, days), may_sort=True)
+
+        # SQLite has a name of its own for the index of a constraint.
+        assert "figures_once_per_user_and_quarter" in added or "(api_user_id=?" in added
+        assert "ledger_of_api_user" in live
 
 
 class TestVisibility:
@@ -212,16 +278,23 @@ class TestVisibility:
         api_users.delete(shop, by=None)
         assert browser.get(url(shop)).status_code == 404
 
-    def test_asks_the_database_as_often_for_much_as_for_little(self, browser, shop):
+    @pytest.mark.parametrize("is_enabled", [False, True])
+    def test_asks_the_database_as_often_for_much_as_for_little(self, browser, shop, is_enabled):
+        def queries() -> int:
+            api_users.set_enabled(shop, is_enabled, by=None)
+            with CaptureQueriesContext(connection) as captured:
+                browser.get(url(shop))
+            api_users.set_enabled(shop, True, by=None)
+            return len(captured)
+
+        api_users.set_callback(shop, "https://example.com/dlr", by=None)
         note_call(shop, "198.51.100.7")
         make_message(user=shop)
-        with CaptureQueriesContext(connection) as few:
-            browser.get(url(shop))
+        few = queries()
         for number in range(20):
             note_call(shop, f"203.0.113.{number}", accepted=False)
-            make_message(user=shop)
+            with time_machine.travel(timezone.now() - timedelta(days=number), tick=False):
+                make_message(user=shop)
+                counting.count()
 
-        with CaptureQueriesContext(connection) as lots:
-            browser.get(url(shop))
-
-        assert len(lots) == len(few) <= 16
+        assert queries() == few <= 12
