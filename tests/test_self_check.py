@@ -69,7 +69,7 @@ def test_of_an_installation_at_work_is_well(alive):
     checks = self_check.run()
 
     assert [check for check in checks if check.level != Level.OK] == []
-    assert len({check.name for check in checks}) == len(checks) == 24
+    assert len({check.name for check in checks}) == len(checks) == 25
     assert all(check.figure and not check.advice for check in checks)
 
 

@@ -17,7 +17,7 @@ from tests.crash.points import ALL, POINTS, Point
 from tests.factories import API_PASSWORD, SENDER, make_account, make_api_user
 from tests.receiver import Receiver
 from tests.simulator_rig import SimulatorRig, wait_until
-from tests.sizes import in_full_on
+from tests.sizes import in_full, in_full_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,8 +47,8 @@ def kinds_of(point: Point) -> list[Kind]:
 
 
 def visits() -> Iterator[ParameterSet]:
-    """Each point with each kind of order, or with one of them."""
-    for number, point in enumerate(POINTS):
+    """Each point with each kind of order, or with one of them; where a person waits, each third."""
+    for number, point in list(enumerate(POINTS))[:: in_full(1, otherwise=3)]:
         kinds = kinds_of(point)
         for kind in in_full_on("postgresql", kinds, otherwise=[kinds[number % len(kinds)]]):
             yield pytest.param(point, kind, id=f"{point.name}, {kind.name}")
