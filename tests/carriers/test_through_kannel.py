@@ -27,7 +27,7 @@ pytestmark = [
 # An escaped character stands where the first part ends.
 LONG_GSM7 = "x" * 151 + "{€}" + "y" * 300
 DELIVERED, EXPIRED, REFUSED = "33639980004", "33639980024", "33639985023"
-THROTTLED, ANSWERS = "33639986004", "33639980901"
+THROTTLED, ANSWERS, DROPPED_ONCE = "33639986004", "33639980901", "33639987104"
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,21 @@ def test_throttling_behind_it_loses_no_message(carrier, smsc):
 
     assert message.state == State.DELIVERED
     assert len(smsc.heard) == 3
+
+
+def test_a_drop_in_mid_window_behind_it_loses_no_message(carrier, smsc):
+    before = [f"336399{number}0004" for number in range(10, 14)]
+    after = [f"336399{number}0004" for number in range(20, 24)]
+
+    messages = sent("Hello", *before, DROPPED_ONCE, *after)
+
+    assert {message.state for message in messages} == {State.DELIVERED}
+    assert [message.attempts.count() for message in messages] == [1] * 9
+    # Kannel hands over again what got no answer; whoever paid has paid once.
+    assert sum(1 for heard in smsc.heard if heard["msisdn"] == DROPPED_ONCE) == 2
+    wallet = messages[0].submission.api_user.account.wallet
+    wallet.refresh_from_db()
+    assert wallet.credits == Decimal(91)
 
 
 def test_what_a_phone_answers_comes_back_whole(carrier):

@@ -68,6 +68,7 @@ transceiver-mode = true
 smsc-username = panel
 smsc-password = {password}
 system-type = ""
+reconnect-delay = 1
 """
 
 

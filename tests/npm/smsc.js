@@ -56,7 +56,8 @@ function submit(session, pdu) {
     session.send(pdu.response({ command_status: smpp.ESME_RTHROTTLED }));
     return;
   }
-  if (pdu.destination_addr.endsWith("7004")) {
+  const drops = pdu.destination_addr.endsWith("7104") && times === 1;
+  if (drops || pdu.destination_addr.endsWith("7004")) {
     session.socket.destroy();
     return;
   }
