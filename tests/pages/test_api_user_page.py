@@ -17,16 +17,18 @@ from sms_accounts.models import (
     Account,
     AddressUse,
     ApiUser,
+    LedgerEntry,
     Membership,
     Message,
     State,
     Submission,
+    UserQuarter,
 )
 from tests.ends import send
 from tests.factories import make_api_user, make_message
 from tests.pages.checks import text_of
 from tests.pages.conftest import signed_in
-from tests.plans import plan_of
+from tests.plans import analyze, plan_of
 from tests.sign_ins import note_call
 
 
@@ -245,9 +247,12 @@ class TestSpending:
         assert "It has spent nothing. Connect a script" in said(answer)
         assert "days-chart" not in answer.content.decode()
 
-    def test_is_found_by_an_index(self, shop):
+    def test_is_found_by_an_index(self, account, shop):
+        for number in range(40):
+            make_message(user=make_api_user(account=account, login=f"other{number}"))
         make_message(user=shop)
         counting.count()
+        analyze(LedgerEntry, UserQuarter)
         today = timezone.now().date()
         days = figures.Days(today, 30, ZoneInfo("UTC"))
 
