@@ -126,8 +126,9 @@ def test_throttling_behind_it_loses_no_message(carrier, smsc):
 
 
 def test_a_drop_in_mid_window_behind_it_loses_no_message(carrier, smsc):
-    before = [f"336399{number}0004" for number in range(10, 14)]
-    after = [f"336399{number}0004" for number in range(20, 24)]
+    before, after = (
+        [f"336399900{number}" for number in numbers] for numbers in (range(10, 14), range(20, 24))
+    )
 
     messages = sent("Hello", *before, DROPPED_ONCE, *after)
 
