@@ -75,7 +75,7 @@ TOLD_WITHIN = 180
 # The roles that hand messages over, and how long the carrier hangs before one of them, or the
 # carrier, is killed.
 HANDING_OVER = ("worker", "second worker")
-HANGS = 1.2
+HANGS = 4
 # How long the carrier lives at least before it dies for a worker.
 CARRIER_LIVES = 60
 
