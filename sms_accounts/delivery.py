@@ -243,6 +243,8 @@ def _begun(errands: Sequence[Errand]) -> set[int]:
         # Logged; whatever is known of them is recorded.
         log.exception("parts_not_begun", messages=len(errands))
         return set()
+    for pk in begun:
+        nexts[pk].started_at = now
     return {nexts[pk].message_id for pk in begun}
 
 
@@ -287,6 +289,8 @@ def _claim(
         _store([each for _message, attempts in claimed for each in attempts if not each.pk])
         if again := [each.pk for each in firsts if each.outcome != Outcome.UNANSWERED]:
             Attempt.objects.filter(pk__in=again).update(outcome=Outcome.UNANSWERED, started_at=now)
+        for attempt in firsts:
+            attempt.started_at = now
     return claimed
 
 

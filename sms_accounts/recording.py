@@ -28,6 +28,7 @@ WAITS = tuple(
 # For how long after their claim answers are kept that the database does not take.
 KEPT = timedelta(minutes=10)
 
+_NOT_TAKEN = (Outcome.NOT_SENT, Outcome.TRY_LATER)
 _NO_WORD = (Outcome.UNANSWERED, Outcome.NO_ANSWER)
 
 _ATTEMPTS = bulk.Changes(
@@ -191,6 +192,8 @@ def record_answers(
     was given when this one was taken for gone: then only what is known of the parts counts.
     """
     message = settling.locked(message_id)
+    if answers and not (answers := _of_the_last_try(answers)):
+        return
     is_news = message.is_final and _without_word(answers)
     for answer in answers:
         _record_answer(answer)
@@ -221,6 +224,23 @@ def record_answers(
     settling.settle(message, at=at)
     if message.state == State.SUBMITTING and settling.without_answer(message):
         _leave_open(message, fault)
+
+
+def _of_the_last_try(answers: Sequence[Answer]) -> Sequence[Answer]:
+    """Leave out that a part was not taken where somebody else has begun it again since then.
+
+    The carrier may have it from that one.
+    """
+    not_taken = [a.attempt for a in answers if a.outcome in _NOT_TAKEN]
+    if not not_taken:
+        return answers
+    begun = dict(
+        Attempt.objects.filter(pk__in=[part.pk for part in not_taken]).values_list(
+            "pk", "started_at"
+        )
+    )
+    others = {part.pk for part in not_taken if begun.get(part.pk) != part.started_at}
+    return [a for a in answers if a.outcome not in _NOT_TAKEN or a.attempt.pk not in others]
 
 
 def record_late_answer(reference: str, read: Callable[[], str]) -> None:
@@ -277,7 +297,7 @@ def _record_answer(answer: Answer) -> None:
     if outcome != Outcome.TAKEN:
         # A report that came first knows better: whoever reports on a part has taken it.
         attempts = attempts.filter(outcome__in=[Outcome.UNANSWERED, Outcome.NOT_SENT], state="")
-    if may_be_on_air(answer.attempt) and outcome in (Outcome.NOT_SENT, Outcome.TRY_LATER):
+    if may_be_on_air(answer.attempt) and outcome in _NOT_TAKEN:
         # The carrier may have it from before: its reference stays the same at the next try.
         outcome = Outcome.NO_ANSWER
     attempts.update(

@@ -317,6 +317,29 @@ class TestRepeats:
             "The program stopped while the carrier was spoken to; handed over again"
         )
 
+    @pytest.mark.parametrize("outcome", [Attempt.Outcome.TRY_LATER, Attempt.Outcome.NOT_SENT])
+    def test_keep_the_reference_although_a_slow_worker_sent_nothing(self, carrier, clock, outcome):
+        """It says so when another one, which took it for gone, has handed the part over."""
+        message = make_message(user=make_sender(HOLD))
+        [(slow, attempts)] = delivery._claim(carrier.name, 1)
+        clock.shift(delivery.CLAIM + timedelta(seconds=1))
+        unresolved.note_abandoned()
+        clock.shift(unresolved.REPEATS[0])
+        [(other, again)] = delivery._claim(carrier.name, 1)
+        for claim, part, became in (
+            (slow, attempts[0], outcome),
+            (other, again[0], Attempt.Outcome.UNANSWERED),
+        ):
+            answered = handover.Answer(attempt=part, outcome=became, at=timezone.now())
+            recording.record_answers(message.pk, [answered], claimed_until=claim.claimed_until)
+
+        run(clock, unresolved.REPEATS[1])
+
+        message.refresh_from_db()
+        assert message.state == State.ENROUTE
+        assert [submit.reference for submit in carrier.submits] == [attempts[0].reference]
+        assert outcomes(message) == [(1, "taken")]
+
     def test_end_a_message_that_another_part_has_failed(self, carrier, clock):
         """The rest of it is not put on air for that."""
         carrier.steps.extend([SILENT, BARRED])
