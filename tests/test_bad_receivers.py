@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from sms_accounts import callback_endpoints, callback_lines, callback_results, callbacks
 from sms_accounts.models import Callback, CallbackAttempt, CallbackEndpoint, Message
+from sms_accounts.outbound import Failure
 from tests.bad_receivers import receivers
 from tests.factories import make_message
 from tests.sizes import in_full_on
@@ -127,7 +128,10 @@ def _assert_told(kind) -> None:
     attempts = CallbackAttempt.objects.filter(callback__url=kind.url)
     assert attempts.count() == sum(rows.values_list("tries", flat=True)), kind.name
     if kind.name != "bad TLS":
-        assert sum(kind.calls.values()) == attempts.count(), kind.name
+        # The receiver, in this very process, may not have read yet what was given up.
+        given_up = attempts.filter(problem=Failure.TIMED_OUT).count()
+        calls = kind.calls.total()
+        assert attempts.count() - given_up <= calls <= attempts.count(), kind.name
 
 
 def _assert_told_once(kind) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -92,6 +93,20 @@ def freeze(pid: int) -> None:
     """Let a process hang: others still connect to it, and nobody answers."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
+
+
+def until_it_listens(program: Program) -> None:
+    """Wait for the simulated carrier, which may just be starting again."""
+    address = ("127.0.0.1", int((program.data / "carrier.port").read_text()))
+    until = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(address, timeout=1).close()
+        except OSError:
+            assert time.monotonic() < until, "the carrier did not come back"
+            time.sleep(0.05)
+        else:
+            return
 
 
 def thaw(pid: int) -> None:

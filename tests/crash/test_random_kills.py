@@ -43,6 +43,7 @@ from tests.crash.processes import (
     kill,
     second_worker,
     thaw,
+    until_it_listens,
 )
 from tests.crash.scripts import carrier_log
 from tests.flows.conftest import Program, start, stop
@@ -209,6 +210,9 @@ def strike(run: Run, customers: Customers, role: str, random: Random) -> None:
     if role not in (*HANDING_OVER, "carrier"):
         kill(random.choice(living(run, role)))
         return
+    # One that does not listen yet refuses, and what it refused may not be recorded for a while:
+    # nothing would be under way.
+    until_it_listens(run.program)
     [carrier] = living(run, "carrier")
     since = time.time()
     freeze(carrier)
