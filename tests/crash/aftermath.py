@@ -12,7 +12,7 @@ from tests.crash.customers import Told
 from tests.receiver import Receiver
 
 # What began so many seconds before a kill was surely written to the carrier.
-SURELY_WRITTEN = 3.6
+SURELY_WRITTEN = 2
 # Later than this no first hand-over reaches the carrier: it hung, or had to start again.
 REACHED_WITHIN = 15
 
@@ -30,12 +30,19 @@ class InFlight:
     # From when to when the carrier hung or somebody was about to die.
     spans: list[tuple[float, float]] = field(default_factory=list)
 
-    def met(self, began: Mapping[str, float], *, since: float, until: float, is_lost: bool) -> None:
-        """Note a kill, and when the parts that were under way then were begun."""
+    def met(
+        self, began: Mapping[str, float], *, since: float, until: float, lost_after: float | None
+    ) -> None:
+        """Note a kill, and when the parts that were under way then were begun.
+
+        Where the carrier died too, it never answers what was written to it since `lost_after`.
+        What was begun before may have been refused while it started, and not be recorded yet.
+        """
         self.began |= began
         self.spans.append((since, until))
-        if is_lost:
-            self.lost |= {ref for ref, at in began.items() if at < until - SURELY_WRITTEN}
+        if lost_after is not None:
+            written = until - SURELY_WRITTEN
+            self.lost |= {ref for ref, at in began.items() if lost_after < at < written}
 
     def has(self, attempt: Mapping[str, Any]) -> bool:
         return attempt["reference"] in self.began or any(

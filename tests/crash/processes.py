@@ -95,8 +95,8 @@ def freeze(pid: int) -> None:
         os.kill(pid, signal.SIGSTOP)
 
 
-def until_it_listens(program: Program) -> None:
-    """Wait for the simulated carrier, which may just be starting again."""
+def until_it_listens(program: Program) -> float:
+    """Wait for the simulated carrier, which may just be starting again; return the time then."""
     address = ("127.0.0.1", int((program.data / "carrier.port").read_text()))
     until = time.monotonic() + 60
     while True:
@@ -106,7 +106,7 @@ def until_it_listens(program: Program) -> None:
             assert time.monotonic() < until, "the carrier did not come back"
             time.sleep(0.05)
         else:
-            return
+            return time.time()
 
 
 def thaw(pid: int) -> None:

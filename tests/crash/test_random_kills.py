@@ -76,7 +76,7 @@ TOLD_WITHIN = 180
 # The roles that hand messages over, and how long the carrier hangs before one of them, or the
 # carrier, is killed.
 HANDING_OVER = ("worker", "second worker")
-HANGS = 4
+HANGS = 2.5
 # How long the carrier lives at least before it dies for a worker.
 CARRIER_LIVES = 60
 
@@ -210,9 +210,7 @@ def strike(run: Run, customers: Customers, role: str, random: Random) -> None:
     if role not in (*HANDING_OVER, "carrier"):
         kill(random.choice(living(run, role)))
         return
-    # One that does not listen yet refuses, and what it refused may not be recorded for a while:
-    # nothing would be under way.
-    until_it_listens(run.program)
+    listens_at = until_it_listens(run.program)
     [carrier] = living(run, "carrier")
     since = time.time()
     freeze(carrier)
@@ -231,7 +229,9 @@ def strike(run: Run, customers: Customers, role: str, random: Random) -> None:
         run.have_died_together |= role != "carrier"
     else:
         thaw(carrier)
-    run.in_flight.met(began, since=since, until=time.time(), is_lost=dies)
+    run.in_flight.met(
+        began, since=since, until=time.time(), lost_after=listens_at if dies else None
+    )
 
 
 def until_something_is_under_way(run: Run, customers: Customers) -> None:
