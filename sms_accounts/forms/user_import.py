@@ -193,6 +193,8 @@ class ImportForm(forms.Form):
             raise forms.ValidationError(_("Choose a file, or paste its text."))
         self._read(cleaned["text"])
         if self.problems:
+            # Of a file as well: it can be mended on the page.
+            self.data = {"text": cleaned["text"]}
             count = len(self.problems)
             raise forms.ValidationError(
                 ngettext(

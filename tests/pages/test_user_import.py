@@ -129,6 +129,13 @@ class TestDryRun:
 
         assert problem[2].startswith("At most 2 users")
 
+    def test_shows_the_text_of_a_wrong_file_to_be_mended(self, browser, account):
+        file = SimpleUploadedFile("users.csv", b"login,quota\nshop,many")
+
+        page = browser.post(IMPORT, {"file": file}).content.decode()
+
+        assert "login,quota\nshop,many</textarea>" in page
+
     def test_asks_for_a_file(self, browser, account):
         assert "Choose a file, or paste its text." in said(browser.post(IMPORT, {"text": " "}))
 
