@@ -62,6 +62,11 @@ class TestTransfer:
         recorded = Activity.objects.filter(account=second).latest("pk")
         assert (recorded.action, recorded.after["credits"]) == ("credits received", "30.50")
 
+    def test_needs_another_account(self, browser, account):
+        page = said(browser.get(transfer_of(account), follow=True))
+
+        assert "Its holder has no other account that you may transfer to." in page
+
     def test_is_made_once_however_often_it_is_confirmed(self, browser, account, typed):
         sent = confirmed(browser, account, typed)
 
