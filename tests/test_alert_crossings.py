@@ -19,7 +19,7 @@ from sms_accounts.models import Alert, ApiUser, LedgerEntry, Level, Notification
 from tests.alerted import smtp_at
 from tests.factories import make_account, make_api_user, make_order, make_user
 from tests.mail_server import mail_server
-from tests.sizes import in_bench, in_full
+from tests.sizes import in_bench, in_full_on
 from tests.test_races import all_at_once
 
 
@@ -201,7 +201,7 @@ def at_all_levels(account):
 
 
 WORKERS = 50
-ROUNDS = in_bench(200, otherwise=in_full(30, otherwise=3))
+ROUNDS = in_bench(200, otherwise=in_full_on("postgresql", 30, otherwise=3))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -251,7 +251,7 @@ class TestManyAtOnce:
         assert sorted(told(user)) == sorted(expected)
 
     def test_while_the_threshold_changes_tell_each_value_once_at_most_and_the_last_one(self):
-        for _ in range(in_full(6, otherwise=2)):
+        for _ in range(in_full_on("postgresql", 6, otherwise=2)):
             self.fall_while_the_threshold_changes()
 
     def fall_while_the_threshold_changes(self):
@@ -296,7 +296,7 @@ class TestManyAtOnce:
             return job
 
         jobs = []
-        for _ in range(in_full(10, otherwise=2)):
+        for _ in range(in_full_on("postgresql", 10, otherwise=2)):
             jobs += [spend, spend, set_quota(40), spend, set_quota(None), spend, set_quota(100)]
         all_at_once(jobs, at_once=20)
         before = len(told(user))
@@ -321,7 +321,7 @@ class TestKilled:
             smtp_at(settings, server.port)
             users = [
                 limited(make_api_user(quota=6), 5, support="both", msisdn="33639980004")
-                for _ in range(in_full(15, otherwise=6))
+                for _ in range(in_full_on("postgresql", 15, otherwise=6))
             ]
             for user in users:
                 killed_after(chance.uniform(0.005, 0.12), lambda user=user: crossed(user))

@@ -19,12 +19,12 @@ from tests.factories import make_api_user, make_callback, make_message
 from tests.plans import plan_of
 from tests.receiver import Receiver
 from tests.simulator_rig import wait_until
-from tests.sizes import in_bench, in_full
+from tests.sizes import in_bench, in_full_on
 
 DEAD = 19
 # So many wait for each dead receiver, more than it can be told while this goes on.
 WAITING_FOR_EACH = 20
-GOOD_ONES = in_bench(1_000, otherwise=in_full(300, otherwise=100))
+GOOD_ONES = in_bench(1_000, otherwise=in_full_on("postgresql", 300, otherwise=100))
 
 
 @pytest.fixture(autouse=True)

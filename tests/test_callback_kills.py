@@ -21,11 +21,11 @@ from sms_accounts.models import Callback, CallbackAttempt, Message
 from tests.factories import make_callback, make_message
 from tests.receiver import Receiver
 from tests.simulator_rig import wait_until
-from tests.sizes import in_full
+from tests.sizes import in_full_on
 
 RECEIVERS = 3
-EVENTS = in_full(300, otherwise=60)
-KILLS = in_full(10, otherwise=3)
+EVENTS = in_full_on("postgresql", 300, otherwise=60)
+KILLS = in_full_on("postgresql", 10, otherwise=3)
 
 WORKER = """
 import sys

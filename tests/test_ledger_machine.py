@@ -89,6 +89,7 @@ def lets_everybody_spend_the_reserve(patch):
     patch.setattr(purses, "_least", lambda *_given, **_named: "0")
 
 
+@pytest.mark.on_embedded
 class TestMachine:
     @pytest.mark.parametrize(
         "break_it",
