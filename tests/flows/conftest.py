@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.error import URLError
 from urllib.parse import urlencode, urlsplit
 
@@ -71,6 +71,15 @@ def own_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
+def own_broker(url: str, number: Literal[0, 1] = 0) -> str:
+    """Return the URL of a database of a broker that programs of other workers leave alone.
+
+    A server has sixteen of them; the tests themselves use the first.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return f"{url.rsplit('/', 1)[0]}/{2 + 2 * (worker % 7) + number}"
+
+
 def answers(url: str) -> bool:
     with suppress(URLError, ConnectionError, TimeoutError):
         return bool(urllib.request.urlopen(f"{url}/healthz/", timeout=2).status == 200)
@@ -87,7 +96,7 @@ def start(data: Path, *arguments: str, **settings: str) -> Program:
     if database := os.environ.get("DATABASE_URL"):
         environment["DATABASE_URL"] = own_database(database, f"flow_{port}")
     if (redis := os.environ.get("REDIS_URL")) and "REDIS_URL" not in settings:
-        environment["REDIS_URL"] = f"{redis.rsplit('/', 1)[0]}/9"
+        environment["REDIS_URL"] = own_broker(redis)
     output = data / "output.txt"
     with output.open("w") as written:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import Program, start, stop
+from tests.flows.conftest import Program, own_broker, start, stop
 from tests.receiver import Receiver
 from tests.sizes import long
 
@@ -42,7 +42,7 @@ def panels(tmp_path: Path):
         folder.mkdir()
     # Each has a broker of its own.
     redis = os.environ.get("REDIS_URL")
-    shared = [{"REDIS_URL": f"{redis.rsplit('/', 1)[0]}/{8 + n}"} if redis else {} for n in (0, 1)]
+    shared = [{"REDIS_URL": own_broker(redis, number)} if redis else {} for number in (0, 1)]
     with ThreadPoolExecutor(2) as pool:
         both = list(
             pool.map(lambda each: start(each[0], **each[1]), zip(folders, shared, strict=True))
