@@ -221,8 +221,7 @@ def transfer(request: HttpRequest, name: str) -> HttpResponse:
     back = reverse("credits", args=[account.name])
     receivers = Account.objects.managed_by(request.user).with_holder_of(account).order_by("name")
     if not receivers.exists():
-        notices.info(request, _("Its holder has no other account that you may transfer to."))
-        return redirect(back)
+        return show(request, "sms/credits/no_transfer.html", account, {"back": back})
     form = TransferForm(posted(request), giver=account, receivers=receivers)
     if form.is_valid():
         if "confirmed" not in request.POST:
