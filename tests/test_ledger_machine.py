@@ -1,6 +1,6 @@
 """The ledger does what a model in plain Python does, whatever is done to both in any order.
 
-With `--hypothesis-profile=thorough` 50,000 runs, and longer ones.
+With `--hypothesis-profile=thorough` 50,000 runs, and longer ones; with `--dist load` on all cores.
 """
 
 from dataclasses import replace
@@ -19,8 +19,9 @@ from tests.sizes import in_full
 
 pytestmark = pytest.mark.django_db
 
+SHARES = 1
 if settings.get_current_profile_name() == "thorough":
-    RUNS, STEPS = 50_000, 20
+    RUNS, STEPS, SHARES = 50_000, 20, 4
 else:
     # On PostgreSQL each statement is a journey to the server, and what it alone decides is who
     # comes first of several: the races test that.
@@ -29,8 +30,9 @@ else:
 
 
 class TestLedger:
-    def test_does_what_the_model_does(self):
-        run(Cast(), runs=RUNS, steps=STEPS)
+    @pytest.mark.parametrize("share", range(SHARES))
+    def test_does_what_the_model_does(self, share):
+        run(Cast(), runs=RUNS // SHARES, steps=STEPS)
 
 
 def never_alerts(patch):
