@@ -30,6 +30,6 @@ def in_full_on(database: Literal["sqlite", "postgresql"], full: Size, *, otherwi
     return in_full(full, otherwise=otherwise) if is_here or SIZE == "bench" else otherwise
 
 
-def in_bench(measured: int, *, otherwise: int) -> int:
+def in_bench(measured: Size, *, otherwise: Size) -> Size:
     """Return the size of a measurement, or of the short form that keeps it alive."""
     return measured if SIZE == "bench" else otherwise

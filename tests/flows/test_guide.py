@@ -58,7 +58,13 @@ def quota_shown(page: Page, login: str) -> str:
     return row.locator('td[data-label="Quota"]').inner_text()
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+@pytest.mark.parametrize(
+    "javascript",
+    [
+        pytest.param(True, id="with script"),
+        pytest.param(False, id="without script", marks=pytest.mark.on_embedded),
+    ],
+)
 def test_the_guide_can_be_followed(
     browser: Browser, program: Program, receiver: Receiver, javascript: bool
 ):
