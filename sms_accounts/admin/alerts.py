@@ -31,6 +31,7 @@ class NotificationInline(ReadOnlyInline[Notification, Alert]):
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin[Alert]):
+    when_empty = _("No credits have fallen to an alert's threshold yet.")
     list_display = ("crossed_at", "kind", "account", "api_user", "threshold", "balance")
     list_filter = ("kind",)
     list_select_related = ("account", "api_user")
@@ -42,6 +43,7 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin[Notification]):
+    when_empty = _("No alert had to be told yet.")
     list_display = (
         "id",
         "account",

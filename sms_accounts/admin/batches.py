@@ -9,6 +9,7 @@ from sms_accounts.models import Batch
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnlyAdmin[Batch]):
+    when_empty = _("Nobody has sent from the panel yet.")
     list_display = (
         "id",
         "account",

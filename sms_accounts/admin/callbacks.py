@@ -38,6 +38,9 @@ class CallbackAttemptInline(ReadOnlyInline[CallbackAttempt, Callback]):
 
 @admin.register(Callback)
 class CallbackAdmin(ReadOnlyAdmin[Callback]):
+    when_empty = _(
+        "None yet. They are made for messages of API users and accounts with a callback URL."
+    )
     list_display = (
         "tells_of",
         "account",

@@ -82,6 +82,7 @@ class CarrierWatchAdmin(admin.ModelAdmin[CarrierWatch]):
 
 @admin.register(CarrierSwitch)
 class CarrierSwitchAdmin(ReadOnlyAdmin[CarrierSwitch]):
+    when_empty = gettext_lazy("No carrier was passed over so far.")
     list_display = ("at", "carrier", "is_passed_over", "because")
     list_filter = ("is_passed_over",)
     search_fields = ("=carrier",)
@@ -91,6 +92,9 @@ class CarrierSwitchAdmin(ReadOnlyAdmin[CarrierSwitch]):
 
 @admin.register(CarrierDay)
 class CarrierDayAdmin(ReadOnlyAdmin[CarrierDay]):
+    when_empty = gettext_lazy(
+        "None yet. Costs are added up of messages that go by a route which says what a part costs."
+    )
     list_display = ("day", "carrier", "messages", "credits", "cost", "left", "without_cost")
     list_filter = ("carrier",)
     fields = list_display

@@ -62,6 +62,7 @@ class DlrReportInline(ReadOnlyInline[DlrReport, DlrPost]):
 
 @admin.register(DlrPost)
 class DlrPostAdmin(ReadOnlyAdmin[DlrPost]):
+    when_empty = _("No carrier has reported yet.")
     list_display = ("received_at", "carrier", "read_at", "problem")
     list_filter = (ReadingFilter,)
     actions = ("release",)

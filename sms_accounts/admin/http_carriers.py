@@ -121,6 +121,10 @@ class HttpCarrierForm(forms.ModelForm[HttpCarrier]):
 
 @admin.register(HttpCarrier)
 class HttpCarrierAdmin(admin.ModelAdmin[HttpCarrier]):
+    when_empty = gettext_lazy(
+        "None yet. Add one for Kannel, for http2sms of another panel or for any other URL; "
+        "its page has a test message."
+    )
     form = HttpCarrierForm
     list_display = ("name", "description", "kind", "is_enabled", "is_default")
     ordering = ("name",)

@@ -90,6 +90,7 @@ def _text_of(submission: Submission) -> str:
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin[Message]):
+    when_empty = _("Nothing was sent yet.")
     list_display = (
         "id",
         "number",
@@ -243,6 +244,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
 
 @admin.register(Submission)
 class SubmissionAdmin(ReadOnlyAdmin[Submission]):
+    when_empty = _("Nothing was sent yet.")
     list_display = (
         "id",
         "account",

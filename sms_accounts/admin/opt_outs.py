@@ -34,6 +34,7 @@ class NewOptOutForm(forms.ModelForm[OptOut]):
 
 @admin.register(OptOut)
 class OptOutAdmin(admin.ModelAdmin[OptOut]):
+    when_empty = _("Nobody has opted out yet. Add who asks for no more messages of an account.")
     form = NewOptOutForm
     paginator = CappedPaginator
     show_full_result_count = False

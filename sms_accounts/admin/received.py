@@ -43,6 +43,10 @@ class OwnerFilter(admin.SimpleListFilter):
 
 @admin.register(Received)
 class ReceivedAdmin(ReadOnlyAdmin[Received]):
+    when_empty = _(
+        "No phone has answered yet. A carrier hands replies over when it knows the address "
+        "for them, which its page shows."
+    )
     list_display = (
         "id",
         "sender",
@@ -136,6 +140,7 @@ class ReadingFilter(admin.SimpleListFilter):
 
 @admin.register(ReceivedPost)
 class ReceivedPostAdmin(ReadOnlyAdmin[ReceivedPost]):
+    when_empty = _("No carrier has handed a reply over yet.")
     list_display = ("received_at", "carrier", "read_at", "problem")
     list_filter = (ReadingFilter,)
     actions = ("release",)

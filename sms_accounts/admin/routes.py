@@ -155,6 +155,10 @@ class RouteAdmin(admin.ModelAdmin[Route]):
     class Media:
         css: ClassVar = {"all": ["route.css"]}
 
+    when_empty = gettext_lazy(
+        "None yet: the carrier that takes all messages without a route takes them all. A route "
+        "sends some to others, by country, sender, account or API user."
+    )
     form = RouteForm
     inlines = (RouteCarrierInline,)
     list_display = (

@@ -64,6 +64,7 @@ class NewSenderForm(SenderForm):
 
 @admin.register(Sender)
 class SenderAdmin(admin.ModelAdmin[Sender]):
+    when_empty = _("Nobody has asked for a sender yet.")
     list_display = (
         "name",
         "account",
@@ -176,6 +177,7 @@ def _set_takes_replies(sender: Sender, takes_replies: bool, *, by: User) -> None
 
 @admin.register(SenderNotice)
 class SenderNoticeAdmin(ReadOnlyAdmin[SenderNotice]):
+    when_empty = _("No holder had to be told yet.")
     list_display = (
         "id",
         "account",

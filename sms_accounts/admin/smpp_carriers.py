@@ -44,6 +44,10 @@ class SmppCarrierForm(forms.ModelForm[SmppCarrier]):
 
 @admin.register(SmppCarrier)
 class SmppCarrierAdmin(admin.ModelAdmin[SmppCarrier]):
+    when_empty = gettext_lazy(
+        "None yet. Add one with the host, system ID and password that the provider gave "
+        "you; its page has a button that binds now and a test message."
+    )
     form = SmppCarrierForm
     list_display = (
         "name",

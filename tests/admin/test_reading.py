@@ -1,6 +1,7 @@
 """The staff's administration: signing in, and what can only be read there."""
 
 import re
+from html import unescape
 
 import pytest
 from django.contrib import admin
@@ -109,6 +110,27 @@ class TestSigningIn:
         assert page.count("<h1") == 1
         assert reverse("account_logout") in page
         assert "Email addresses" not in page
+
+
+# What a list says that has no rows yet.
+WHEN_EMPTY = {
+    model: sentence
+    for model in PAGES
+    if (sentence := getattr(admin.site.get_model_admin(model), "when_empty", ""))
+}
+
+
+class TestEmptyLists:
+    @pytest.mark.parametrize("model", WHEN_EMPTY)
+    def test_say_what_would_fill_them(self, browser, model):
+        assert str(WHEN_EMPTY[model]) in unescape(text_of(browser.get(url(model))))
+        found = browser.get(url(model), {"q": "9"})
+        assert str(WHEN_EMPTY[model]) not in unescape(text_of(found))
+
+    def test_are_told_from_lists_that_have_rows(self, browser):
+        submission.submit(make_order(make_api_user()))
+
+        assert str(WHEN_EMPTY[Message]) not in unescape(text_of(browser.get(url(Message))))
 
 
 class TestReadOnlyPages:
