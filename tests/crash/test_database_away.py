@@ -49,7 +49,7 @@ def program(proxy, tmp_path, monkeypatch):
     own = urlsplit(own_database(os.environ["DATABASE_URL"], f"crash_{proxy.port}"))
     behind = own._replace(netloc=f"{own.username}:{own.password}@127.0.0.1:{proxy.port}")
     for name in ("DATABASE_URL", "REDIS_URL"):
-        monkeypatch.delenv(name)
+        monkeypatch.delenv(name, raising=False)
     running = start(tmp_path, DATABASE_URL=behind.geturl())
     yield running
     stop(running)
