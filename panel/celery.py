@@ -4,7 +4,7 @@ import os
 
 from celery import Celery
 
-from panel import pulse
+from panel import own_rounds, pulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings")
 
@@ -12,3 +12,4 @@ app = Celery("panel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 pulse.install(app)
+app.steps["consumer"].add(own_rounds.OwnRounds)

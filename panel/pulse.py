@@ -9,7 +9,8 @@ import time
 from typing import Any
 
 from celery import Celery, bootsteps, signals
-from celery.worker import state
+
+from panel.own_rounds import is_ending
 
 
 class WorkerPulse(bootsteps.StartStopStep):
@@ -38,7 +39,7 @@ class WorkerPulse(bootsteps.StartStopStep):
         if self._entry is not None:
             self._entry.cancel()
             self._entry = None
-        if _is_ending():
+        if is_ending():
             heartbeats.end(Heartbeat.Kind.WORKER, consumer.hostname)
 
     def _note(self, consumer: Any) -> None:
@@ -50,12 +51,6 @@ class WorkerPulse(bootsteps.StartStopStep):
             consumer.hostname,
             queues=[queue.name for queue in consumer.task_consumer.queues],
         )
-
-
-def _is_ending() -> bool:
-    # Their types say that they are never set.
-    asked: tuple[Any, ...] = (state.should_stop, state.should_terminate)
-    return any(each is not None for each in asked)
 
 
 class BeatPulse:

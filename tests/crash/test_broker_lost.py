@@ -24,7 +24,7 @@ from tests.sizes import in_bench, long
 pytestmark = [pytest.mark.whole_program, long]
 
 ROUNDS = in_bench(20, otherwise=2)
-# How long after the broker's return the last message may arrive.
+# How long after the last message was accepted it may arrive, with a broker or without.
 BACKLOG_GONE = 60
 
 
@@ -76,11 +76,13 @@ def test_what_is_under_way_arrives_once(program, broker):
     assert scripts.strange == []
     assert scripts.refused == []
     assert len(killed) == ROUNDS
-    until(
-        lambda: states(program) == {"delivered": len(scripts.accepted)},
-        within=BACKLOG_GONE,
-        told=lambda: (states(program), len(scripts.accepted)),
-    )
+    # Nobody hears a ring, and the workers go on by themselves.
+    with hanging(broker):
+        until(
+            lambda: states(program) == {"delivered": len(scripts.accepted)},
+            within=BACKLOG_GONE,
+            told=lambda: (states(program), len(scripts.accepted)),
+        )
     # Workers and beat found the new broker, and go on saying that they are there.
     until(lambda: checked(program) == (0, []), within=60, told=lambda: checked(program))
     stored = rows(program, "SELECT id FROM sms_accounts_message ORDER BY id")
