@@ -1,16 +1,20 @@
 """The whole program as `manage.py serve` runs it, and a real browser to use it with."""
 
+import atexit
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.error import URLError
@@ -63,12 +67,47 @@ class Program:
         )
 
 
-def own_database(url: str, name: str) -> str:
-    """Make an empty database on the server of a URL; return its URL."""
+def own_database(url: str, name: str, *, template: str = "template1") -> str:
+    """Make a database on the server of a URL, empty or as another one is; return its URL."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+# Programs are started by several threads too.
+_MAKING_TABLES = threading.Lock()
+
+
+@cache
+def _file_with_tables() -> Path:
+    """Return an SQLite file as a new installation has it; made once, it saves seconds a start."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    _migrate(PANEL_DATA_DIR=str(folder))
+    return folder / "panel.sqlite3"
+
+
+@cache
+def _database_with_tables(url: str) -> str:
+    """Return the name of such a database on the server of a URL."""
+    name = f"flow_tables_{os.getpid()}"
+    with tempfile.TemporaryDirectory() as folder:
+        _migrate(PANEL_DATA_DIR=folder, DATABASE_URL=own_database(url, name))
+    return name
+
+
+def _migrate(**settings: str) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "-v0"],
+        cwd=ROOT,
+        env={**_without_settings(), **settings},
+        check=True,
+    )
+
+
+def _without_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PANEL_")}
 
 
 def own_broker(url: str, number: Literal[0, 1] = 0) -> str:
@@ -91,10 +130,17 @@ def start(data: Path, *arguments: str, **settings: str) -> Program:
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("PANEL_")
-    } | {"PANEL_DATA_DIR": str(data), "CALLBACK_TRUSTED_NETWORKS": "127.0.0.0/8", **settings}
-    if database := os.environ.get("DATABASE_URL"):
-        environment["DATABASE_URL"] = own_database(database, f"flow_{port}")
+        **_without_settings(),
+        "PANEL_DATA_DIR": str(data),
+        "CALLBACK_TRUSTED_NETWORKS": "127.0.0.0/8",
+        **settings,
+    }
+    with _MAKING_TABLES:
+        if database := os.environ.get("DATABASE_URL"):
+            tables = _database_with_tables(database)
+            environment["DATABASE_URL"] = own_database(database, f"flow_{port}", template=tables)
+        elif "DATABASE_URL" not in settings and not (data / "panel.sqlite3").exists():
+            shutil.copy(_file_with_tables(), data)
     if (redis := os.environ.get("REDIS_URL")) and "REDIS_URL" not in settings:
         environment["REDIS_URL"] = own_broker(redis)
     output = data / "output.txt"
