@@ -34,6 +34,11 @@ def together() -> Iterator[None]:
         yield
 
 
+def is_alone() -> bool:
+    """Say whether a statement is a transaction of its own."""
+    return not _database().in_atomic_block
+
+
 def ask(sql: str, parameters: Sequence[Any]) -> Callable[[], Rows]:
     """Run a statement, and return what waits for its rows."""
     database = _database()
@@ -77,7 +82,7 @@ class Table:
         """Reserve keys for rows that are to come; return what waits for them, in rising order."""
         if connection.vendor == "postgresql":
             asked = ask(
-                "SELECT nextval(%s::regclass) FROM generate_series(1, %s)", (self._sequence, count)
+                "SELECT nextval(%s::regclass) FROM generate_series(1, %s)", (self.sequence, count)
             )
             return lambda: [key for (key,) in asked()]
         # Whoever asks is in a transaction, and SQLite lets one at a time write.
@@ -87,25 +92,34 @@ class Table:
 
     def insert(self, rows: Iterable[Sequence[Any]]) -> None:
         """Store rows, whose values stand in the order of the columns given."""
-        converts = self._converts
-        stored = [
-            [convert(value) for convert, value in zip(converts, row, strict=True)] for row in rows
-        ]
+        stored = self._converted(rows)
         if not stored:
             return
         database = _database()
         if database.vendor == "postgresql":
-            names = self._json_names
-            told = [dict(zip(names, row, strict=True)) for row in stored]
-            _execute(database, self._insert_all, (*self._others, json.dumps(told)))
+            _execute(database, self.insertion, self._told(stored))
             return
         with database.cursor() as cursor:
             cursor.executemany(self._insert_one, [(*row, *self._others) for row in stored])
 
+    def told(self, rows: Iterable[Sequence[Any]]) -> tuple[Any, ...]:
+        """Return rows as `insertion` has them told."""
+        return self._told(self._converted(rows))
+
+    def _converted(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+        converts = self._converts
+        return [
+            [convert(value) for convert, value in zip(converts, row, strict=True)] for row in rows
+        ]
+
+    def _told(self, stored: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+        names = self._json_names
+        return (*self._others, json.dumps([dict(zip(names, row, strict=True)) for row in stored]))
+
     # What is to be told of the columns, and how, is found out once: models do not change.
 
     @cached_property
-    def _sequence(self) -> str:
+    def sequence(self) -> str:
         name: str = ask("SELECT pg_get_serial_sequence(%s, 'id')", (self._table,))()[0][0]
         return name
 
@@ -140,7 +154,8 @@ class Table:
         return ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
 
     @cached_property
-    def _insert_all(self) -> str:
+    def insertion(self) -> str:
+        """The statement that stores many rows, on PostgreSQL; it may be a part of another one."""
         types = ", ".join(
             f"{name} {field.db_type(connection)}"
             for name, field in zip(self._json_names, self._fields, strict=True)

@@ -10,6 +10,7 @@ from django.db import connection
 from sms_accounts import bulk, purses
 from sms_accounts.ledger import InsufficientCredits, Kind
 from sms_accounts.models import Account, Alert, ApiUser, LedgerEntry, Submission, Wallet
+from sms_accounts.models.fields import from_hundredths
 from sms_accounts.models.wallet import spendable
 from sms_accounts.purses import Moved
 
@@ -19,13 +20,15 @@ class Payer:
     """From which purse an API user pays until the transaction ends, and whether it may.
 
     `revisions` are those of the user's row and of its account's. `seen` is what could be spent
-    at a look, without a lock: good for a guess, never for a decision.
+    at a look, without a lock, and `room` what of it could be taken quietly: good for a guess,
+    never for a decision.
     """
 
     wallet_id: int
     is_open: bool
     revisions: tuple[int, int]
     seen: Decimal
+    room: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,9 @@ def lock_payers(users: Collection[int]) -> Callable[[], dict[int, Payer]]:
     lock = "FOR SHARE OF u" if connection.vendor == "postgresql" else ""
     locked = bulk.ask(
         "SELECT u.id, u.wallet_id, u.is_enabled AND u.deleted_at IS NULL,"  # noqa: S608
-        f" u.revision, a.revision, (SELECT credits - reserve FROM {_WALLET} WHERE id = u.wallet_id)"
+        " u.revision, a.revision,"
+        f" (SELECT credits - reserve FROM {_WALLET} WHERE id = u.wallet_id),"
+        f" (SELECT highest_threshold FROM {_WALLET} WHERE id = u.wallet_id)"
         f" FROM {_USER} u JOIN {_ACCOUNT} a ON a.id = u.account_id"
         f" WHERE u.id IN ({places}) ORDER BY u.id {lock}",
         sorted(users),
@@ -92,9 +97,10 @@ def lock_payers(users: Collection[int]) -> Callable[[], dict[int, Payer]]:
             wallet_id=wallet_id,
             is_open=bool(is_open),
             revisions=(revision, of_account),
-            seen=Decimal(hundredths).scaleb(-2),
+            seen=from_hundredths(seen),
+            room=purses.room(seen, highest),
         )
-        for user_id, wallet_id, is_open, revision, of_account, hundredths in locked()
+        for user_id, wallet_id, is_open, revision, of_account, seen, highest in locked()
     }
 
 

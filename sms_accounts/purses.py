@@ -10,7 +10,7 @@ from django.db import connection
 
 from sms_accounts import bulk
 from sms_accounts.models import Alert, ApiUser, Fall, Wallet
-from sms_accounts.models.fields import to_hundredths
+from sms_accounts.models.fields import from_hundredths, to_hundredths
 from sms_accounts.models.wallet import spendable
 
 
@@ -72,15 +72,40 @@ def take_each(prices: Mapping[int, Decimal]) -> dict[int, Moved]:
         return {row[0]: _as_moved(row, -prices[row[0]]) for row in moved()}
 
 
+# What takes prices from purses at the end of a statement: each must hold enough and stay above the
+# thresholds of its alerts. `ready` is a part of the statement that says whether all else is done.
+# PostgreSQL alone knows how.
+TAKE_QUIETLY = f"""
+    UPDATE {_WALLET} w SET credits = w.credits - d.price
+    FROM {{prices}} AS d (id, price)
+    WHERE w.id = d.id AND (SELECT is_so FROM ready) AND w.credits - d.price >= w.reserve
+        AND (w.highest_threshold IS NULL OR w.credits - d.price - w.reserve > w.highest_threshold)
+        AND {{is_locked}}
+    RETURNING w.id, w.credits, w.reserve, w.highest_threshold, d.price
+"""  # noqa: S608
+# Several of them are locked in the order that all keep, before one is changed.
+LOCK_ALL = f"""
+    SELECT id FROM {_WALLET} WHERE id = ANY(%s) AND (SELECT is_so FROM ready)
+    ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608
+
+
+def room(spendable: int, highest_threshold: int | None) -> Decimal:
+    """Return how much can be taken from a purse quietly, of amounts in hundredths."""
+    return from_hundredths(
+        spendable if highest_threshold is None else spendable - highest_threshold - 1
+    )
+
+
 def _as_moved(row: tuple[Any, ...], credits: Decimal) -> Moved:
     wallet_id, after, reserve, highest = row
-    now = Decimal(after).scaleb(-2)
+    now = from_hundredths(after)
     return Moved(
         wallet_id=wallet_id,
         before=now - credits,
         after=now,
-        reserve=Decimal(reserve).scaleb(-2),
-        highest_threshold=None if highest is None else Decimal(highest).scaleb(-2),
+        reserve=from_hundredths(reserve),
+        highest_threshold=None if highest is None else from_hundredths(highest),
     )
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from sms_accounts import (
+    at_once,
     bulk,
     debits,
     idempotency,
@@ -118,7 +119,15 @@ def store_each(priced: Sequence[Priced]) -> list[Outcome]:
             outcomes[number] = one
         else:
             allowed[number] = one
-    waiting = list(allowed)
+    if stored := at_once.store(list(allowed.values())):
+        for number, each in zip(allowed, stored, strict=True):
+            outcomes[number] = Receipt(
+                submission_id=each.submission_id,
+                message_ids=each.message_ids,
+                invalid=allowed[number].quote.invalid,
+                credits_left=each.credits_left,
+            )
+    waiting = [number for number in allowed if number not in outcomes]
     while waiting:
         done = _Round([allowed[number] for number in waiting]).store()
         outcomes |= {waiting[place]: outcome for place, outcome in done.items()}
@@ -178,6 +187,8 @@ class _Round:
             )
             payers = debits.lock_payers({user.pk for user in self._users()})
             self._ids, self._payers, free = ids(), payers(), iter(message_ids())
+        for payer in self._payers.values():
+            at_once.remember(payer.wallet_id, payer.room)
         self._ids_of_messages = [
             tuple(next(free) for _number in one.quote.credits) for one in self._priced
         ]

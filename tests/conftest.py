@@ -12,6 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from sms_accounts import (
     address_uses,
+    at_once,
     books,
     carrier_tallies,
     credentials,
@@ -56,6 +57,7 @@ def _uses_database(item: pytest.Item) -> bool:
 
 @pytest.fixture(autouse=True)
 def forgotten_credentials() -> None:
+    at_once.forget()
     credentials.forget_all()
     address_uses.forget_all()
     price_list.forget()

@@ -27,6 +27,11 @@ def to_hundredths(credits: Decimal | int) -> int:
     return whole
 
 
+def from_hundredths(hundredths: int) -> Decimal:
+    """Return a whole number of hundredths as credits."""
+    return Decimal(hundredths).scaleb(-2)
+
+
 class CreditsField(models.BigIntegerField[SetType, GetType]):
     """Credits with two places: a Decimal in Python, whole hundredths in the database.
 
@@ -41,7 +46,7 @@ class CreditsField(models.BigIntegerField[SetType, GetType]):
     _pyi_private_get_type: Decimal  # type: ignore[assignment]  # not an int
 
     def from_db_value(self, value: int | None, *_args: object) -> Decimal | None:
-        return None if value is None else Decimal(int(value)).scaleb(-2)
+        return None if value is None else from_hundredths(int(value))
 
     def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, Decimal):
