@@ -67,7 +67,7 @@ class Environment(BaseSettings):
     )
     PANEL_SECRET_KEY: str = Field(
         "",
-        description="Key for sessions and remembered credentials, at least 50 characters. "
+        description="Key for sessions and links in mails, at least 50 characters. "
         "Without it one is made and kept in the data folder.",
     )
     PANEL_ENCRYPTION_KEYS: Annotated[list[str], NoDecode, CommaSeparated] = Field(

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from hashlib import blake2b
 
 from django.conf import settings
@@ -32,6 +31,9 @@ MOST_REMEMBERED = 20_000
 MOST_PASSWORDS = 2
 # How long an address from which a user has signed in stays one that guessers cannot block.
 KNOWN_FOR = timedelta(days=90)
+
+# Of the digests that are remembered, which no other process ever sees.
+_KEY = secrets.token_bytes(64)
 
 
 class UnfitPassword(ValueError):
@@ -196,12 +198,7 @@ def _digest(user: ApiUser, stored: str, password: str) -> bytes:
     # The stored hash is part of it: a changed password is another entry, in every process at
     # once. No part can hold the character between them.
     told = f"{user.pk}\0{stored}\0{password}".encode(errors="replace")
-    return blake2b(told, key=_key(settings.SECRET_KEY)).digest()
-
-
-@cache
-def _key(secret: str) -> bytes:
-    return blake2b(secret.encode(), person=b"remembered").digest()
+    return blake2b(told, key=_KEY).digest()
 
 
 _stand_in: list[str] = []

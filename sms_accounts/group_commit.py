@@ -65,7 +65,7 @@ class Group(Generic[Item, Outcome]):
         """
         stored = threading.Lock()
         stored.acquire()
-        mine = _Waiting[Item, Outcome](item, stored.release)
+        mine: _Waiting[Item, Outcome] = _Waiting(item, stored.release)
         if self._is_first(mine) and self._store_some():
             self._thread.submit(self._store_all)
         stored.acquire()
@@ -74,7 +74,7 @@ class Group(Generic[Item, Outcome]):
     async def take_from(self, item: Item, outbox: "Outbox") -> Outcome:
         """Do what `take` does for a coroutine; the storing is done by a thread of its own."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        mine = _Waiting[Item, Outcome](item, lambda: outbox.put(stored))
+        mine: _Waiting[Item, Outcome] = _Waiting(item, lambda: outbox.put(stored))
         if self._is_first(mine):
             self._thread.submit(self._store_all)
         await stored
