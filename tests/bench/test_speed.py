@@ -1,6 +1,6 @@
 """How many calls a second http2sms accepts, beside two bare Django views, in one run.
 
-    DATABASE_URL=postgresql://… PANEL_TEST_SIZE=bench \\
+    DATABASE_URL=postgresql://… REDIS_URL=redis://… PANEL_TEST_SIZE=bench \\
         python3 manage.py test tests/bench/test_speed.py -n 0 -s
 
 prints a table of medians with ratios; without `bench` in the size it only shows that all of it
