@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from celery import Celery, Task, bootsteps
@@ -56,10 +56,18 @@ class OwnRounds(bootsteps.StartStopStep):
                 tasks.begin()
 
 
+class Runs(Protocol):
+    """What a round runs: a task, for one."""
+
+    name: str
+
+    def __call__(self) -> None: ...
+
+
 class Round:
     """Tasks that are run side by side, each of them once at a time."""
 
-    def __init__(self, tasks: Sequence[Task[[], None]]) -> None:
+    def __init__(self, tasks: Sequence[Runs]) -> None:
         self._tasks = tasks
         self._threads = ThreadPoolExecutor(max(len(tasks), 1), thread_name_prefix="own-round")
         self._under_way: dict[str, Future[None]] = {}
@@ -72,7 +80,7 @@ class Round:
                 self._under_way[task.name] = self._threads.submit(_run, task)
 
 
-def _run(task: "Task[[], None]") -> None:
+def _run(task: Runs) -> None:
     try:
         task()
     except Exception as failed:

@@ -139,15 +139,13 @@ def _store(priced: Sequence[Priced], callers: Sequence[Caller]) -> list[Stored]:
     for one, wallet_id in zip(priced, wallets, strict=True):
         prices[wallet_id] = prices.get(wallet_id, 0) + to_hundredths(one.quote.total)
         so_far.append(prices[wallet_id])
-    users = {caller.user.pk: caller for caller in callers}
+    # One who stands here in two ways is not as remembered, and only one of them is found.
+    users = {(each.user.pk, each.user.wallet_id, *each.revisions) for each in callers}
     of_several = len(users) > 1
     [row] = bulk.ask(
         _statement(of_several=of_several),
         (
-            *_as_given(
-                [(pk, caller.user.wallet_id, *caller.revisions) for pk, caller in users.items()],
-                of_several=of_several,
-            ),
+            *_as_given(list(users), of_several=of_several),
             *SUBMISSIONS.told(
                 submission(*given) for given in zip(ids, priced, wallets, strict=True)
             ),

@@ -1,11 +1,13 @@
 """Orders of remembered callers are stored in one round trip, or as carefully as all others."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from sms_accounts import api_users, at_once, books, ledger, order_rows, orders, submission
 from sms_accounts.models import Alert, ApiUser, LedgerEntry, Message, Submission, Wallet
@@ -68,26 +70,26 @@ class TestOneTrip:
         assert [one.credits_left for one in outcomes] == [9, 7, 6]
         assert [len(one.message_ids) for one in outcomes] == [1, 2, 1]
         assert spendable(user) == 6
-        assert list(
-            LedgerEntry.objects.order_by("-pk").values_list("credits", "balance", "submission_id")
-        )[:3] == [
-            (-1, 6, outcomes[2].submission_id),
-            (-2, 7, outcomes[1].submission_id),
-            (-1, 9, outcomes[0].submission_id),
-        ]
+        entries = LedgerEntry.objects.filter(kind="debit").order_by("pk")
+        told = [(int(one.credits), int(one.balance), one.submission_id) for one in entries][-3:]
+        ids = [one.submission_id for one in outcomes]
+        assert told == [(-1, 9, ids[0]), (-2, 7, ids[1]), (-1, 6, ids[2])]
         assert books.wrong_books() == []
 
     def test_stores_what_is_stored_step_by_step(self, user):
-        careful_one = Submission.objects.order_by("pk").last()
-        [at_once_one] = store(order(user))
+        careful = Submission.objects.latest("pk").pk
+        [receipt] = store(order(user))
 
         its_own = {"id", "created_at", "due_at", "state_since", "submission_id", "balance"}
-        for of in (
-            lambda pk: Submission.objects.filter(pk=pk),
-            lambda pk: Message.objects.filter(submission=pk),
-            lambda pk: LedgerEntry.objects.filter(submission=pk),
+        for model, key in (
+            (Submission, "pk"),
+            (Message, "submission"),
+            (LedgerEntry, "submission"),
         ):
-            [before], [now] = of(careful_one.pk).values(), of(at_once_one.submission_id).values()
+            rows: Any = model._default_manager.filter(
+                **{f"{key}__in": [careful, receipt.submission_id]}
+            )
+            before, now = rows.order_by("pk").values()
             assert {name for name in before if before[name] != now[name]} <= its_own
 
     def test_gives_rising_keys_and_each_once(self, user, careful):
@@ -105,7 +107,7 @@ class TestOneTrip:
             assert keys == sorted(set(keys))
 
     def test_keeps_no_keys_for_later(self, user, monkeypatch):
-        monkeypatch.setattr(at_once, "KEYS_KEEP_FOR", at_once.timedelta(0))
+        monkeypatch.setattr(at_once, "KEYS_KEEP_FOR", timedelta(0))
         store(order(user))
         [of_another_process] = order_rows.MESSAGES.next_ids(1)()
 
@@ -182,8 +184,17 @@ class TestAllIsDoneCarefully:
         assert not isinstance(outcomes[0], Receipt)
         assert spendable(ApiUser.objects.get(pk=user.pk)) == before
 
+    def test_where_one_of_two_calls_of_a_user_was_judged_before_a_change(self, user):
+        before = order(user)
+        api_users.set_restrictions(user, ["192.0.2.1"], by=None)
+
+        outcomes = store(before, order(user))
+
+        assert isinstance(outcomes[0], submission.Outdated)
+        assert outcomes[1].credits_left == 9
+
     def test_where_there_is_a_transaction_already(self, user, careful):
-        with submission.transaction.atomic():
+        with transaction.atomic():
             [receipt] = store(order(user))
 
         assert len(careful) == 1
@@ -211,7 +222,7 @@ def test_of_one_purse_no_more_is_taken_than_it_holds_however_it_is_taken():
         at_once.remember(user.wallet_id, Decimal(50))
         return sum(isinstance(one, Receipt) for one in store(asked, asked))
 
-    accepted = all_at_once([lambda number=number: some(number) for number in range(60)])
+    accepted = all_at_once([partial(some, number) for number in range(60)])
 
     assert sum(accepted) == 49
     assert spendable(user) == 0

@@ -33,6 +33,11 @@ def until(is_so) -> None:
         time.sleep(0.01)
 
 
+def begun(round_: Round) -> bool:
+    round_.begin()
+    return True
+
+
 class TestTheTasks:
     def test_are_those_of_the_queues_that_beat_rings_all_the_time(self):
         app.loader.import_default_modules()
@@ -58,12 +63,8 @@ class TestARound:
         quick.may_end.set()
         round_ = Round([slow, quick])
 
-        round_.begin()
-        until(lambda: slow.runs == 1 and quick.runs == 1)
-        time.sleep(0.05)
-        round_.begin()
+        until(lambda: begun(round_) and quick.runs > 1)
 
-        until(lambda: quick.runs == 2)
         assert slow.runs == 1
         slow.may_end.set()
 
@@ -74,11 +75,6 @@ class TestARound:
         round_ = Round([task])
 
         with capture_logs() as logs:
-            round_.begin()
-            until(lambda: task.runs == 1)
-            time.sleep(0.05)
-            round_.begin()
-            until(lambda: task.runs == 2)
-            time.sleep(0.05)
+            until(lambda: begun(round_) and task.runs > 1)
 
-        assert [log["event"] for log in logs] == ["own_round_failed"] * (2 * fails)
+        assert {log["event"] for log in logs} == ({"own_round_failed"} if fails else set())
