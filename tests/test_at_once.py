@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from sms_accounts import api_users, at_once, books, ledger, order_rows, orders, submission
 from sms_accounts.models import Alert, ApiUser, LedgerEntry, Message, Submission, Wallet
@@ -114,6 +114,18 @@ class TestOneTrip:
         [later] = store(order(user))
 
         assert later.message_ids[0] > of_another_process
+
+    def test_stores_nothing_where_the_database_refuses_a_part_at_the_end(self, user, monkeypatch):
+        rows = at_once.messages
+        monkeypatch.setattr(
+            at_once, "messages", lambda *given: [(row[0], 0, *row[2:]) for row in rows(*given)]
+        )
+
+        with pytest.raises(IntegrityError):
+            store(order(user))
+
+        assert Submission.objects.count() == 3
+        assert spendable(user) == 10
 
     def test_charges_many_purses_each_for_its_own(self, careful):
         users = [make_api_user(quota=5 + number) for number in range(4)]
