@@ -116,7 +116,7 @@ class TestOneTrip:
         assert later.message_ids[0] > of_another_process
 
     def test_stores_nothing_where_the_database_refuses_a_part_at_the_end(self, user, monkeypatch):
-        rows = at_once.messages
+        rows = order_rows.messages
         monkeypatch.setattr(
             at_once, "messages", lambda *given: [(row[0], 0, *row[2:]) for row in rows(*given)]
         )
