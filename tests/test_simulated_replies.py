@@ -59,7 +59,7 @@ class TestReplies:
         assert (sender, receiver, text) == ("33639980902", "36184", "STOP")
         assert carrier_id
         assert [dlr.state for dlr in rig.wait_for_dlrs(2)] == ["enroute", "delivered"]
-        assert rig.log()["pending_replies"] == 0
+        wait_until(lambda: rig.log()["pending_replies"] == 0, reason="kept to be sent again")
 
     def test_of_one_that_changes_its_mind_follow_what_it_is_told(self):
         told = [

@@ -1,6 +1,7 @@
 """What a checker of accessibility finds on the pages: nothing, with much on them or little."""
 
 import re
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
@@ -42,7 +43,11 @@ def findings(page: Page) -> list[str]:
 def violations(page: Page, theme: Theme, rules: dict[str, Any]) -> list[dict[str, Any]]:
     # While a dialog fades in, its colours are not yet what they will be.
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    page.wait_for_function("document.getAnimations().length === 0")
+    until = time.monotonic() + 10
+    # A function that the page asks by itself again and again is one that its policy forbids.
+    while page.evaluate("document.getAnimations().length"):
+        assert time.monotonic() < until
+        page.wait_for_timeout(20)
     found: list[dict[str, Any]] = page.evaluate(
         "rules => axe.run({resultTypes: ['violations'], ...rules})", rules
     )["violations"]
