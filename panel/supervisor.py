@@ -152,9 +152,10 @@ class Supervisor:
 
     def call(self, function: Callable[[], Answer]) -> Answer:
         """Run what a signal may interrupt at any point."""
-        self._raise_if_stopped()
         self._may_interrupt = True
         try:
+            # Not before: a signal between the two would interrupt nothing.
+            self._raise_if_stopped()
             return function()
         finally:
             self._may_interrupt = False

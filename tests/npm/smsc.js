@@ -36,7 +36,15 @@ function answer(session, pdu) {
   );
 }
 
+// Ends a connection without an answer to what came last. A reset could take reports back that were
+// sent before and not read yet.
+function drop(session) {
+  session.isDropped = true;
+  session.socket.end();
+}
+
 function submit(session, pdu) {
+  if (session.isDropped) return;
   const { udh, message } = pdu.short_message;
   const times = (seen.get(pdu.destination_addr) || 0) + 1;
   seen.set(pdu.destination_addr, times);
@@ -58,7 +66,7 @@ function submit(session, pdu) {
   }
   const drops = pdu.destination_addr.endsWith("7104") && times === 1;
   if (drops || pdu.destination_addr.endsWith("7004")) {
-    session.socket.destroy();
+    drop(session);
     return;
   }
   if (pdu.destination_addr.endsWith("5023")) {
