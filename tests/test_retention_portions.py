@@ -109,9 +109,9 @@ def test_runs_each_minute_and_ends_before_the_next_one_begins(settings, user):
     assert retention.A_RUN < entry["schedule"] == timedelta(minutes=1)
 
 
-def first_plan(old):
+def first_plan(old, *, may_sort):
     rows = old.rows.order_by(old.by, "id").values_list(old.by, "pk")
-    return plan_of(rows[: retention.BATCH], may_sort=True)
+    return plan_of(rows[: retention.BATCH], may_sort=may_sort)
 
 
 class TestQueries:
@@ -137,7 +137,8 @@ class TestQueries:
         ]
         assert len(looked_at) == len(expected)
         for old, index in zip(looked_at, expected, strict=True):
-            assert index in first_plan(old)
+            # These have several moments, any of which may be the last.
+            assert index in first_plan(old, may_sort=index == "address_uses_by_age")
 
     def test_are_few_while_there_is_nothing_to_do(self):
         make_ended(make_api_user())
