@@ -41,9 +41,11 @@ SLOW = timedelta(seconds=1)
 LOOKED_AT = 256
 LOOK_AGAIN = timedelta(seconds=2)
 
-# How long a worker that has rows waiting for a place does not look for others: a look costs as
-# much as a call.
+# How long a worker that has calls to make does not look for others, and how many times as long as
+# the last look took: looking costs as much for one row as for many, and it is no more than a part
+# of its work.
 BETWEEN_LOOKS = timedelta(milliseconds=50)
+REST = 4
 
 # How long a worker with calls under way waits at most until it looks for what is due since.
 LOOK_EVERY = timedelta(seconds=1)
@@ -127,12 +129,17 @@ class Lines:
         self._next_in_trouble = 0.0
         self._holds_back = False
         self._told_well_at = -math.inf
-        self._looked_at = 0.0
+        # When the next look may be, and whether somebody wanted one sooner.
+        self._next_look = 0.0
+        self._look_is_put_off = False
 
     @property
     def may_wait(self) -> timedelta:
         """Return for how long nothing is to be done, unless a call ends or something new comes."""
-        return APART if self._holds_back else LOOK_EVERY
+        longest = APART if self._holds_back else LOOK_EVERY
+        if not self._look_is_put_off:
+            return longest
+        return min(longest, timedelta(seconds=max(0.0, self._next_look - time.monotonic())))
 
     def line_of(self, callback: Callback) -> Line:
         return self._lines[callback.account_id, callback.url]
@@ -142,15 +149,16 @@ class Lines:
         return not any(line.taken for line in self._lines.values())
 
     def may_look(self) -> bool:
-        """Say whether it is time to look for what is due; the next look has to wait then."""
-        moment = time.monotonic()
+        """Say whether it is time to look for what is due."""
         is_busy = any(
-            line.standing is Standing.GOOD and line.waiting for line in self._lines.values()
+            line.standing is Standing.GOOD and line.taken for line in self._lines.values()
         )
-        if is_busy and moment < self._looked_at + BETWEEN_LOOKS.total_seconds():
-            return False
-        self._looked_at = moment
-        return True
+        self._look_is_put_off = is_busy and time.monotonic() < self._next_look
+        return not self._look_is_put_off
+
+    def looked(self, took: timedelta) -> None:
+        """Put the next look off: after one that took so long."""
+        self._next_look = time.monotonic() + max(BETWEEN_LOOKS, took * REST).total_seconds()
 
     def has_due(self, now: datetime) -> bool:
         """Say whether a look is worth a transaction."""

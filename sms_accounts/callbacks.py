@@ -80,8 +80,10 @@ def _call_all() -> int:
         while True:
             _rung.clear()
             if lines.may_look():
+                began = time.monotonic()
                 callback_replays.step_all()
                 _claim(lines)
+                lines.looked(timedelta(seconds=time.monotonic() - began))
             for order in _orders(lines.next_calls(), keys):
                 future = pool.submit(_call, order)
                 future.add_done_callback(lambda _future: _rung.set())
