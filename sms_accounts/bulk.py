@@ -7,7 +7,7 @@ statement: where rows come thousands a second that is most of the work.
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.duration import duration_iso_string, duration_microseconds
 
 from sms_accounts.models.fields import CreditsField, to_hundredths
 
@@ -256,11 +257,21 @@ def _conversion(field: "models.Field[Any, Any]") -> Convert:
         if connection.vendor == "postgresql":
             return _iso_time
         return connection.ops.adapt_datetimefield_value
+    if isinstance(field, models.DurationField):
+        return _iso_duration if connection.vendor == "postgresql" else _microseconds
     return _as_it_is
 
 
 def _iso_time(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def _iso_duration(duration: timedelta | None) -> str | None:
+    return None if duration is None else duration_iso_string(duration)
+
+
+def _microseconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else duration_microseconds(duration)
 
 
 def _written_out(amount: Decimal | None) -> str | None:

@@ -289,8 +289,9 @@ class Lines:
             Callback.objects.due(now)
             .filter(pk__in=[pk for pk, _line in chosen])
             .select_for_update(skip_locked=True, of=("self",), no_key=True)
-            .select_related("account", "api_user", "message__submission")
-            .prefetch_related("received__message__submission")
+            .select_related("message__submission")
+            # Of these there are few, and many callbacks of each.
+            .prefetch_related("account", "api_user", "received__message__submission")
         )
         claimed = {callback.pk: callback for callback in rows}
         Callback.objects.filter(pk__in=claimed).update(claimed_until=until)

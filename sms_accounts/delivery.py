@@ -52,6 +52,10 @@ MOST_AT_ONCE = 32
 # How often a worker that has something under way looks for what is due and after the rest.
 LOOK_EVERY = timedelta(seconds=1)
 
+# What comes back from a carrier waits for more for as long as storing the last took, until it is
+# half of what is under way, and no longer than this: many together cost hardly more than one.
+LONGEST_GATHERING = timedelta(milliseconds=100)
+
 Outcome = Attempt.Outcome
 
 _COLUMNS = ("id", "message_id", "part", "carrier", "reference", "outcome", "cost", "started_at")
@@ -160,7 +164,7 @@ def deliver_all(
     comes back while something is stored is stored together after that.
     """
     claimed = 0
-    look_at = 0.0
+    look_at = took = 0.0
     rung = _desks[carrier.name].rung
     rung.clear()
     with Window(carrier, wake=rung.set) as window:
@@ -182,6 +186,11 @@ def deliver_all(
             if not window.under_way:
                 return claimed
             rung.wait(LOOK_EVERY.total_seconds())
+            gathered_until = time.monotonic() + min(took, LONGEST_GATHERING.total_seconds())
+            while not window.is_half_back and (left := gathered_until - time.monotonic()) > 0:
+                rung.clear()
+                rung.wait(left)
+            began = time.monotonic()
             # In this order: whoever rings from here on is heard by the next look.
             rung.clear()
             ended = window.ended()
@@ -189,6 +198,7 @@ def deliver_all(
             left = _begin(window, carrier, going_on)
             unmade.take_back()
             recording.record([errand for errand in ended if not errand.goes_on] + left)
+            took = time.monotonic() - began
 
 
 def _take(window: Window, carrier: Carrier, most: int) -> int:

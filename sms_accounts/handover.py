@@ -62,7 +62,8 @@ def may_be_on_air(attempt: Attempt) -> bool:
 class Window:
     """What is under way to a carrier: so many messages at once, a part of each.
 
-    To be used in a `with`, by one thread, which is told by `wake` that something came back.
+    To be used in a `with`, by one thread, which is told by `wake` that something came back, and
+    that half of it did.
     """
 
     def __init__(self, carrier: carriers.Carrier, *, wake: Callable[[], object]) -> None:
@@ -71,6 +72,8 @@ class Window:
         self._carrier = carrier
         self._pool = ThreadPoolExecutor(carrier.window)
         self._ended: SimpleQueue[Errand] = SimpleQueue()
+        # Somebody was woken, and has not looked at what is back since then.
+        self._has_woken = False
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +90,10 @@ class Window:
     def room(self) -> int:
         return self._carrier.window - self.under_way
 
+    @property
+    def is_half_back(self) -> bool:
+        return 2 * self._ended.qsize() >= self.under_way
+
     def send(self, errands: Iterable[Errand]) -> None:
         """Have the next part of each handed over, which is stored as begun."""
         for errand in errands:
@@ -96,6 +103,8 @@ class Window:
     def ended(self) -> list[Errand]:
         """Return all that are back."""
         errands = []
+        # In this order: whoever comes back from here on wakes again.
+        self._has_woken = False
         with suppress(Empty):
             while True:
                 errands.append(self._ended.get_nowait())
@@ -110,7 +119,10 @@ class Window:
                 errand.attempts = errand.attempts[1:]
         finally:
             self._ended.put(errand)
-            self._wake()
+            # The first, and the one with which it is worth while; others would but disturb.
+            if not self._has_woken or self.is_half_back:
+                self._has_woken = True
+                self._wake()
 
 
 def hand_over(carrier: carriers.Carrier, errand: Errand) -> Answer | None:

@@ -1,8 +1,10 @@
 """DLRs: what carriers send is kept as it came, then understood and applied to its message."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 
 import structlog
 from django.db import OperationalError, transaction
@@ -28,6 +30,11 @@ MOST_FAULTS = 3
 # How many posts are read with one commit, and how many messages are moved on with one.
 POSTS = 20
 AT_ONCE = 200
+
+# Where few posts come at a time, how many times as long as the last took the next may gather, and
+# how long at most: many together cost hardly more than one.
+REST = 2
+LONGEST_REST = timedelta(milliseconds=250)
 
 # A report, and the attempt that it speaks of.
 Pair = tuple[DlrReport, Attempt]
@@ -100,10 +107,14 @@ def record_dlrs() -> int:
 def record_all() -> int:
     done = 0
     _rung.clear()
+    began = time.monotonic()
     while (read := _read_next_posts()) is not None:
         posts, reports = read
         _apply_all(reports)
         done += posts
+        if posts < POSTS:
+            time.sleep(min(REST * (time.monotonic() - began), LONGEST_REST.total_seconds()))
+        began = time.monotonic()
     carrier_tallies.store()
     return done + _apply_left_over()
 

@@ -72,7 +72,7 @@ class Simulator:
 
     name = "simulator"
     knows_references = True
-    window = 64
+    window = 128
     takes_long_texts = False
     dlr_answer = "OK"
 
