@@ -49,6 +49,14 @@ class _Keys:
         self._submissions: Sequence[int] = []
         self._messages: Sequence[int] = []
         self._until = 0.0
+        # How many were wanted at most, lately: little and much come in turns.
+        self._most = [0, 0]
+
+    def to_reserve(self, submissions: int, messages: int) -> tuple[int, int]:
+        """Return how many to reserve of both kinds along with so many that are stored."""
+        now = zip((submissions, messages), self._most, strict=True)
+        self._most = [max(wanted, most - most // 8) for wanted, most in now]
+        return min(2 * self._most[0], MOST_KEYS), min(2 * self._most[1], MOST_KEYS)
 
     def keep(self, submissions: Sequence[int], messages: Sequence[int]) -> None:
         self._submissions, self._messages = submissions, messages
@@ -142,6 +150,7 @@ def _store(priced: Sequence[Priced], callers: Sequence[Caller]) -> list[Stored]:
     # One who stands here in two ways is not as remembered, and only one of them is found.
     users = {(each.user.pk, each.user.wallet_id, *each.revisions) for each in callers}
     of_several = len(users) > 1
+    more_submissions, more_messages = _keys.to_reserve(len(priced), receivers)
     [row] = bulk.ask(
         _statement(of_several=of_several),
         (
@@ -158,8 +167,8 @@ def _store(priced: Sequence[Priced], callers: Sequence[Caller]) -> list[Stored]:
             *([list(prices)] if of_several else []),
             *_as_given(list(prices.items()), of_several=of_several),
             len(priced),
-            *(SUBMISSIONS.sequence, min(2 * len(priced), MOST_KEYS)),
-            *(MESSAGES.sequence, min(2 * receivers, MOST_KEYS)),
+            *(SUBMISSIONS.sequence, more_submissions),
+            *(MESSAGES.sequence, more_messages),
         ),
     )()
     _all, next_submissions, next_messages, paid, credits, reserves, thresholds = row

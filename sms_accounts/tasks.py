@@ -181,8 +181,9 @@ class Bell:
     # A worker that was woken goes on until nothing is due; who rings meanwhile wakes another one.
     PAUSE = timedelta(milliseconds=100)
 
-    def __init__(self, task: Task[[], None]) -> None:
+    def __init__(self, task: Task[[], None], *, pause: timedelta = PAUSE) -> None:
         self._task = task
+        self._pause = pause
         self._is_wanted = threading.Event()
         self._starting = threading.Lock()
         self._has_thread = False
@@ -204,9 +205,11 @@ class Bell:
         while self._is_wanted.wait():
             self._is_wanted.clear()
             ring(self._task)
-            time.sleep(self.PAUSE.total_seconds())
+            time.sleep(self._pause.total_seconds())
 
 
 delivery_bell = Bell(deliver_due)
-dlr_bell = Bell(record_dlrs)
+# Where one report follows the other, the next look may gather some: each ring costs a worker as
+# much as a report does.
+dlr_bell = Bell(record_dlrs, pause=timedelta(milliseconds=300))
 reply_bell = Bell(read_received)
