@@ -186,10 +186,7 @@ def deliver_all(
             if not window.under_way:
                 return claimed
             rung.wait(LOOK_EVERY.total_seconds())
-            gathered_until = time.monotonic() + min(took, LONGEST_GATHERING.total_seconds())
-            while not window.is_half_back and (left := gathered_until - time.monotonic()) > 0:
-                rung.clear()
-                rung.wait(left)
+            gather(window, rung, longest=took)
             began = time.monotonic()
             # In this order: whoever rings from here on is heard by the next look.
             rung.clear()
@@ -199,6 +196,14 @@ def deliver_all(
             unmade.take_back()
             recording.record([errand for errand in ended if not errand.goes_on] + left)
             took = time.monotonic() - began
+
+
+def gather(window: Window, rung: threading.Event, *, longest: float) -> None:
+    """Wait until half of what is under way is back, but no longer than so many seconds."""
+    until = time.monotonic() + min(longest, LONGEST_GATHERING.total_seconds())
+    while not window.is_half_back and (left := until - time.monotonic()) > 0:
+        rung.clear()
+        rung.wait(left)
 
 
 def _take(window: Window, carrier: Carrier, most: int) -> int:

@@ -106,6 +106,16 @@ class TestOneTrip:
         ):
             assert keys == sorted(set(keys))
 
+    def test_keeps_keys_for_much_also_after_little(self, user, careful, monkeypatch):
+        monkeypatch.setattr(at_once, "KEYS_KEEP_FOR", timedelta(minutes=1))
+        store(*[order(user)] * 3)
+        store(order(user))
+        monkeypatch.setattr(order_rows.MESSAGES, "next_ids", None)
+
+        store(*[order(user)] * 3)
+
+        assert careful == []
+
     def test_keeps_no_keys_for_later(self, user, monkeypatch):
         monkeypatch.setattr(at_once, "KEYS_KEEP_FOR", timedelta(0))
         store(order(user))

@@ -1,14 +1,14 @@
 """Rows that are stored at once are as if Django had stored them one by one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from sms_accounts.bulk import Changes, Table, together
-from sms_accounts.models import Message, Submission
-from tests.factories import make_api_user, make_submission
+from sms_accounts.models import CallbackAttempt, Message, Submission
+from tests.factories import make_api_user, make_callback, make_message, make_submission
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +53,18 @@ def test_the_rows_are_those_of_django(submission):
         TABLE.insert([row(submission, key)])
 
     assert fields(Message.objects.get(pk=key)) == fields(usual)
+
+
+@pytest.mark.parametrize(
+    "duration", [None, timedelta(0), timedelta(microseconds=1), timedelta(days=2, seconds=3.5)]
+)
+def test_durations_come_back_as_they_were(duration):
+    callback = make_callback("https://www.example.com/dlr", message=make_message())
+    table = Table(CallbackAttempt, "callback_id", "at", "duration")
+
+    table.insert([(callback.pk, AT, duration)])
+
+    assert callback.attempts.get().duration == duration
 
 
 def test_texts_come_back_as_they_were(submission):

@@ -105,6 +105,42 @@ def p99(sorted_values: list[float]) -> float:
     return sorted_values[int(len(sorted_values) * 0.99) - 1]
 
 
+@pytest.mark.django_db
+class TestLook:
+    def busy_lines(self) -> callback_lines.Lines:
+        """Lines with calls under way to a receiver that answers well."""
+        many("https://good.example/", make_message(), 5)
+        lines = callback_lines.Lines()
+        callbacks._claim(lines)
+        [first] = lines.next_calls()
+        lines.ended(first, callback_lines.Standing.GOOD)
+        callbacks._claim(lines)
+        assert lines.next_calls()
+        return lines
+
+    def test_is_put_off_for_a_part_of_the_work_while_there_are_calls_to_make(self, monkeypatch):
+        lines = self.busy_lines()
+        clock = 1_000.0
+        monkeypatch.setattr(time, "monotonic", lambda: clock)
+
+        lines.looked(timedelta(milliseconds=30))
+
+        assert not lines.may_look()
+        # Whoever rang meanwhile waits no longer than that.
+        expected = callback_lines.REST * timedelta(milliseconds=30)
+        assert abs(lines.may_wait - expected) < timedelta(milliseconds=1)
+        clock += lines.may_wait.total_seconds() + 0.001
+        assert lines.may_look()
+        assert lines.may_wait == callback_lines.LOOK_EVERY
+
+    def test_is_not_put_off_where_there_is_nothing_else_to_do(self):
+        lines = callback_lines.Lines()
+
+        lines.looked(timedelta(seconds=10))
+
+        assert lines.may_look()
+
+
 @pytest.mark.django_db(transaction=True)
 class TestDeadReceivers:
     def test_do_not_delay_a_good_one(self, monkeypatch, capsys):

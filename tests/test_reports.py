@@ -1,6 +1,8 @@
 """Reports of the carrier: kept as they came, and the same end whatever their order."""
 
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -310,6 +312,28 @@ class TestPost:
         assert DlrPost.objects.get().read_at is None
 
         assert reports.record_dlrs() == 1
+
+    @pytest.mark.parametrize("count", [1, reports.POSTS])
+    def test_waits_for_others_where_few_came_and_not_in_a_backlog(
+        self, carrier, monkeypatch, count
+    ):
+        rests = []
+
+        def rest(seconds):
+            rests.append(seconds)
+            if len(rests) == 1:
+                for _ in range(3):
+                    post(dlr(reference="meanwhile"))
+
+        monkeypatch.setattr(reports, "time", SimpleNamespace(monotonic=time.monotonic, sleep=rest))
+        for _ in range(count):
+            post(dlr(reference="before"))
+
+        assert reports.record_dlrs() == (4 if count == 1 else count)
+
+        # The three that came meanwhile were read together.
+        assert len(rests) == (2 if count == 1 else 0)
+        assert all(0 < each <= reports.LONGEST_REST.total_seconds() for each in rests)
 
     def test_may_hold_reports_on_many_messages(self, carrier):
         user = make_api_user(account=make_account(credits=10), quota=10)
