@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import time_machine
@@ -66,7 +67,7 @@ class TestWindow:
         ids=["storing takes a while", "storing is very slow", "half is back"],
     )
     def test_is_given_as_long_as_storing_took(self, is_half_back, took, least, most):
-        window = SimpleNamespace(is_half_back=is_half_back)
+        window = cast("Window", SimpleNamespace(is_half_back=is_half_back))
         began = time.monotonic()
 
         delivery.gather(window, threading.Event(), longest=took)
@@ -83,7 +84,7 @@ class TestWindow:
             rung.set()
 
         with ThreadPoolExecutor(1) as pool:
-            gathering = pool.submit(delivery.gather, window, rung, longest=60)
+            gathering = pool.submit(delivery.gather, cast("Window", window), rung, longest=60)
             come_back()
             gathering.result(timeout=10)
 
