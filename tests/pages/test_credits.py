@@ -264,6 +264,12 @@ class TestPlans:
         ],
     )
     def test_of_a_page(self, account, shop, searched, index):
+        if index == "ledger_but_debits":
+            # For the few rows of a test it would do as well, and what earlier tests have left in
+            # both decides which one PostgreSQL takes.
+            with connection.cursor() as cursor:
+                cursor.execute("DROP INDEX ledger_of_account")
+
         plan = plan_of(self.entries(account, **searched))
 
         assert index in plan
