@@ -85,7 +85,7 @@ TAKE_QUIETLY = f"""
 """  # noqa: S608
 # Several of them are locked in the order that all keep, before one is changed.
 LOCK_ALL = f"""
-    SELECT id FROM {_WALLET} WHERE id = ANY(%s) AND (SELECT is_so FROM ready)
+    SELECT id FROM {_WALLET} WHERE id = ANY(%s::bigint[]) AND (SELECT is_so FROM ready)
     ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608
 
