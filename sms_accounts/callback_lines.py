@@ -32,8 +32,10 @@ OF_UNPROVEN = 64
 APART = timedelta(milliseconds=50)
 LATELY = timedelta(seconds=2)
 
-# How many of one endpoint that answers well: under way, and taken ahead.
+# How many of one endpoint that answers well: under way at first, one more with every so many good
+# answers, and at most; and taken ahead.
 OF_ONE_URL = 8
+MOST_OF_ONE_URL = 32
 AHEAD = 256
 SLOW = timedelta(seconds=1)
 
@@ -68,6 +70,10 @@ class Line:
     standing: Standing
     waiting: deque[Callback] = field(default_factory=deque)
     under_way: int = 0
+    # How many may be under way while it answers well, and how many good answers there were since
+    # that grew.
+    width: int = OF_ONE_URL
+    well: int = 0
     # Nothing of its backlog is due before that, by the monotonic clock.
     idle_until: float = 0
 
@@ -78,7 +84,9 @@ class Line:
     @property
     def at_once(self) -> int:
         """Return how many calls it may have under way."""
-        return OF_ONE_URL if self.standing in (Standing.GOOD, Standing.SLOW) else 1
+        if self.standing is Standing.GOOD:
+            return self.width
+        return OF_ONE_URL if self.standing is Standing.SLOW else 1
 
     @property
     def is_in_trouble(self) -> bool:
@@ -92,6 +100,15 @@ class Line:
     @property
     def most_taken(self) -> int:
         return AHEAD if self.standing is Standing.GOOD else self.at_once
+
+    def answered(self, standing: Standing) -> None:
+        """Note what the end of a call has shown."""
+        self.standing = standing
+        self.well += 1
+        if standing is not Standing.GOOD:
+            self.width, self.well = OF_ONE_URL, 0
+        elif self.well >= self.width and self.width < MOST_OF_ONE_URL:
+            self.width, self.well = self.width + 1, 0
 
 
 class _Plan:
@@ -203,7 +220,7 @@ class Lines:
         line.idle_until = 0
         if standing is None:
             return []
-        line.standing = standing
+        line.answered(standing)
         if standing is Standing.GOOD:
             self._told_well_at = time.monotonic()
         put_back = []

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from ipaddress import ip_network
@@ -206,6 +206,30 @@ class TestLines:
         lines.ended(first, callback_lines.Standing.GOOD)
 
         assert self.taken(lines) == {"https://good.example/": callback_lines.OF_ONE_URL}
+
+    def test_give_a_good_endpoint_more_places_with_each_round_of_good_answers(self):
+        many("https://good.example/", make_message(), 700)
+        lines = callback_lines.Lines()
+        callbacks._claim(lines)
+        under_way = deque(lines.next_calls())
+        most = 0
+
+        for _ in range(500):
+            lines.ended(under_way.popleft(), callback_lines.Standing.GOOD)
+            if not under_way:
+                callbacks._claim(lines)
+            under_way += lines.next_calls()
+            most = max(most, len(under_way))
+        assert most == callback_lines.MOST_OF_ONE_URL
+
+        # One that takes its time is given it.
+        lines.ended(under_way.popleft(), callback_lines.Standing.SLOW)
+        lines.ended(under_way.popleft(), callback_lines.Standing.GOOD)
+        while len(under_way) > callback_lines.OF_ONE_URL - 1:
+            assert lines.next_calls() == []
+            lines.ended(under_way.popleft(), callback_lines.Standing.GOOD)
+        callbacks._claim(lines)
+        assert len(under_way) + len(lines.next_calls()) < 2 * callback_lines.OF_ONE_URL
 
     def test_leave_room_for_others_however_many_fail(self, monkeypatch):
         monkeypatch.setattr(callback_lines, "APART", timedelta())
