@@ -1,7 +1,8 @@
 """Lets callers that have something to store at the same time do it in one transaction.
 
-Nobody waits for company: what comes while nothing is being stored goes at once, alone. What comes
-meanwhile is stored together as soon as that is done.
+What comes while nothing is being stored goes at once, alone. What comes meanwhile is stored
+together after that. Those who have just had their answer come again, most of them, and are waited
+for then: without that they and the others would take turns, in groups of half the size.
 """
 
 import asyncio
@@ -19,6 +20,10 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 MOST_AT_ONCE = 200
+# Who waits while others are stored waits for these to come again, for this part of the time that
+# storing them took, and no longer than that.
+PART_OF_STORING = 0.5
+LONGEST_GATHERING = timedelta(milliseconds=5)
 # After a rest like this nobody knows whether the connection to the database is still there.
 _REST = timedelta(seconds=1)
 
@@ -56,6 +61,12 @@ class Group(Generic[Item, Outcome]):
         self._queue: list[_Waiting[Item, Outcome]] = []
         self._is_storing = False
         self._stored_at = 0.0
+        # How many were stored last, and in how many seconds.
+        self._last = 0
+        self._took = 0.0
+        # With how many in the queue there is nobody left to wait for.
+        self._all = 0
+        self._all_are_here = threading.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
 
     def take(self, item: Item) -> Outcome:
@@ -83,6 +94,8 @@ class Group(Generic[Item, Outcome]):
     def _is_first(self, mine: _Waiting[Item, Outcome]) -> bool:
         with self._lock:
             self._queue.append(mine)
+            if len(self._queue) == self._all:
+                self._all_are_here.set()
             is_first = not self._is_storing
             self._is_storing = True
         return is_first
@@ -91,15 +104,25 @@ class Group(Generic[Item, Outcome]):
         if self._stored_at < time.monotonic() - _REST.total_seconds():
             close_old_connections()
         while self._store_some():
-            pass
+            self._gather()
         self._stored_at = time.monotonic()
+
+    def _gather(self) -> None:
+        """Wait a moment for those who were stored last, who may come again."""
+        with self._lock:
+            self._all = len(self._queue) + self._last
+            self._all_are_here.clear()
+        longest = LONGEST_GATHERING.total_seconds()
+        self._all_are_here.wait(min(PART_OF_STORING * self._took, longest))
 
     def _store_some(self) -> bool:
         """Store what waits just now; return whether more has come meanwhile."""
         with self._lock:
             together = self._queue[:MOST_AT_ONCE]
             del self._queue[:MOST_AT_ONCE]
+        began = time.monotonic()
         self._store_together(together)
+        self._last, self._took = len(together), time.monotonic() - began
         for one in together:
             one.done()
         with self._lock:

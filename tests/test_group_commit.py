@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 
+from sms_accounts import group_commit
 from sms_accounts.group_commit import Group, Outbox
 
 Outcomes = dict[int, str | Exception]
@@ -82,6 +85,69 @@ def test_who_comes_meanwhile_is_stored_together_in_the_order_of_coming(store):
     assert store.batches[0] == [1]
     assert sorted(store.batches[1]) == [2, 3, 4]
     assert outcomes == {item: f"stored {item}" for item in (1, 2, 3, 4)}
+
+
+class TestThoseWhoComeAgain:
+    """Three were stored last, and one has come meanwhile."""
+
+    @pytest.fixture
+    def started(self):
+        """Rings whenever something is being stored."""
+        return threading.Semaphore(0)
+
+    @pytest.fixture
+    def may_end(self):
+        return threading.Semaphore(0)
+
+    @pytest.fixture
+    def batches(self):
+        return []
+
+    @pytest.fixture
+    def group(self, started, may_end, batches):
+        def store(items):
+            batches.append(sorted(items))
+            started.release()
+            assert may_end.acquire(timeout=10)
+            return [f"stored {item}" for item in items]
+
+        group = Group(store)
+        take(group, [1])
+        assert started.acquire(timeout=10)
+        self.queue(group, [2, 3, 4])
+        may_end.release()
+        assert started.acquire(timeout=10)
+        self.queue(group, [5])
+        return group
+
+    def queue(self, group, items):
+        before = len(group._queue)
+        take(group, items)
+        while len(group._queue) < before + len(items):
+            threading.Event().wait(0.001)
+
+    def test_are_stored_with_him(self, group, started, may_end, batches, monkeypatch):
+        monkeypatch.setattr(group_commit, "LONGEST_GATHERING", timedelta(seconds=20))
+        monkeypatch.setattr(group_commit, "PART_OF_STORING", 1_000_000)
+
+        may_end.release()
+        assert not started.acquire(timeout=0.05)
+        self.queue(group, [6, 7])
+        assert not started.acquire(timeout=0.05)
+        take(group, [8])
+
+        assert started.acquire(timeout=10)
+        assert batches == [[1], [2, 3, 4], [5, 6, 7, 8]]
+        may_end.release()
+
+    def test_are_not_waited_for_long(self, group, started, may_end, batches):
+        began = time.monotonic()
+        may_end.release()
+
+        assert started.acquire(timeout=10)
+        assert batches == [[1], [2, 3, 4], [5]]
+        assert time.monotonic() - began < 5
+        may_end.release()
 
 
 def test_what_cannot_be_stored_is_not_the_trouble_of_the_others(store):
