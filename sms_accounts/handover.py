@@ -97,8 +97,10 @@ class Window:
     def send(self, errands: Iterable[Errand]) -> None:
         """Have the next part of each handed over, which is stored as begun."""
         for errand in errands:
-            self.under_way += 1
+            # In this order: in a process that is ending there are no more threads, and what none
+            # has is not waited for.
             self._pool.submit(self._run, errand)
+            self.under_way += 1
 
     def ended(self) -> list[Errand]:
         """Return all that are back."""

@@ -88,6 +88,21 @@ class TestWindow:
             come_back()
             gathering.result(timeout=10)
 
+    def test_that_gets_no_more_threads_does_not_keep_a_process_that_is_ending(
+        self, carrier, user, monkeypatch
+    ):
+        make_message(user=user)
+
+        def submit(*_given):
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+        monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+
+        with pytest.raises(RuntimeError, match="shutdown"):
+            delivery.deliver_due()
+
+        assert carrier.submits == []
+
 
 class TestTaken:
     def test_is_on_its_way_with_ptt_3_and_the_carriers_id(self, carrier, user):
