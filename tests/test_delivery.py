@@ -1,24 +1,18 @@
 """Delivery: due messages, what the carrier answers, and what follows for each."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 import time_machine
 from django.utils import timezone
 
-from sms_accounts import delivery, handover, recording
+from sms_accounts import delivery, recording
 from sms_accounts.carriers import OutcomeUnknown, Rejected, TryLater
-from sms_accounts.handover import Errand, Window
+from sms_accounts.handover import Window
 from sms_accounts.models import Attempt, Message, State
 from tests.factories import make_account, make_api_user, make_long_message, make_message
 from tests.plans import plan_of
 from tests.scripted_carrier import id_of, installed, reported
-from tests.simulator_rig import wait_until
 from tests.traces import notes, outcomes, purse, refunds, told
 
 pytestmark = pytest.mark.django_db
@@ -37,71 +31,6 @@ def carrier(monkeypatch):
 @pytest.fixture
 def user():
     return make_api_user(account=make_account(credits=20), quota=10, callback=CALLBACK)
-
-
-class TestWindow:
-    def test_wakes_for_the_first_that_is_back_and_for_half_of_all(self, carrier, monkeypatch):
-        may_end, woken = threading.Semaphore(0), threading.Semaphore(0)
-        monkeypatch.setattr(handover, "hand_over", lambda *_: may_end.acquire() and None)
-        carrier.window = 8
-
-        with Window(carrier, wake=woken.release) as window:
-            window.send(Errand(message=Message(), attempts=[]) for _ in range(8))
-
-            may_end.release()
-            assert woken.acquire(timeout=5)
-            may_end.release(2)
-            wait_until(lambda: window._ended.qsize() == 3, reason="three are back")
-            assert not woken.acquire(timeout=0.05)
-            may_end.release()
-            assert woken.acquire(timeout=5)
-            assert len(window.ended()) == 4
-            # After a look the next one is the first again.
-            may_end.release()
-            assert woken.acquire(timeout=5)
-            may_end.release(3)
-
-    @pytest.mark.parametrize(
-        ("is_half_back", "took", "least", "most"),
-        [(False, 0.05, 0.05, 10), (False, 3600, 0.1, 10), (True, 5, 0, 5)],
-        ids=["storing takes a while", "storing is very slow", "half is back"],
-    )
-    def test_is_given_as_long_as_storing_took(self, is_half_back, took, least, most):
-        window = cast("Window", SimpleNamespace(is_half_back=is_half_back))
-        began = time.monotonic()
-
-        delivery.gather(window, threading.Event(), longest=took)
-
-        assert least <= time.monotonic() - began < most
-
-    def test_gathers_no_longer_than_until_half_is_back(self):
-        rung = threading.Event()
-        window = SimpleNamespace(is_half_back=False)
-
-        def come_back():
-            rung.set()
-            window.is_half_back = True
-            rung.set()
-
-        with ThreadPoolExecutor(1) as pool:
-            gathering = pool.submit(delivery.gather, cast("Window", window), rung, longest=60)
-            come_back()
-            gathering.result(timeout=10)
-
-    def test_that_gets_no_more_threads_does_not_keep_a_process_that_is_ending(
-        self, carrier, user, monkeypatch
-    ):
-        make_message(user=user)
-
-        def submit(*_given):
-            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
-
-        monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
-
-        with pytest.raises(RuntimeError, match="shutdown"):
-            delivery.deliver_due()
-
-        assert carrier.submits == []
 
 
 class TestTaken:
