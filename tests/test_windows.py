@@ -26,6 +26,8 @@ def carrier(monkeypatch):
 class TestWindow:
     def test_wakes_for_the_first_that_is_back_and_for_half_of_all(self, carrier, monkeypatch):
         may_end, woken = threading.Semaphore(0), threading.Semaphore(0)
+        # Nobody is kept, also where this fails.
+        monkeypatch.setattr(Window, "__exit__", lambda *_: may_end.release(8))
         monkeypatch.setattr(handover, "hand_over", lambda *_: may_end.acquire() and None)
         carrier.window = 8
 
@@ -43,7 +45,6 @@ class TestWindow:
             # After a look the next one is the first again.
             may_end.release()
             assert woken.acquire(timeout=5)
-            may_end.release(3)
 
     @pytest.mark.parametrize(
         ("is_half_back", "took", "least", "most"),
