@@ -166,19 +166,23 @@ def _change(attempt: Attempt, answer: Answer) -> tuple[object, ...] | None:
 
 
 def _reported_before(attempts: dict[int, list[Attempt]]) -> set[int]:
-    """Return the messages that reports came for by the carrier's id before that was known."""
+    """Return the messages that reports came for by the carrier's id before that was known.
+
+    Who names our reference as well was found by it: whoever has read that report applies it.
+    """
     found: set[int] = set()
     by_id = {
-        (part.carrier, part.carrier_message_id): part.message_id
+        (part.carrier, part.carrier_message_id): part
         for each in attempts.values()
         for part in each
         if part.carrier_message_id
     }
     for carrier in {carrier for carrier, _id in by_id}:
         early = reports.waiting_for(carrier, [known for of, known in by_id if of == carrier])
-        found |= {
-            by_id[carrier, known] for known in early.values_list("carrier_message_id", flat=True)
-        }
+        for known, reference in early.values_list("carrier_message_id", "reference"):
+            part = by_id[carrier, known]
+            if reference != part.reference:
+                found.add(part.message_id)
     return found
 
 

@@ -226,6 +226,23 @@ class TestReport:
             assert message.attempts.get().carrier_message_id == "A"
             assert states_told(message) == [state]
 
+    def test_that_its_reader_has_not_applied_yet_slows_no_answers(self, carrier, monkeypatch):
+        """It was found by our reference: there is nothing to look for by the carrier's id."""
+        message = make_message()
+        [(_message, [attempt])] = claimed = delivery._claim(carrier.name, 1)
+        post(dlr("delivered", reference=attempt.reference, carrier_message_id="A1"))
+        with monkeypatch.context() as busy:
+            busy.setattr(reports, "_apply_all", lambda _reports: 0)
+            reports.record_dlrs()
+
+        errand = Errand(message=claimed[0][0], attempts=[], answers=[taken(attempt)])
+        assert recording.record_together([errand]) == []
+
+        assert DlrReport.objects.get().attempt is None
+        assert reports.record_dlrs() == 1
+        message.refresh_from_db()
+        assert message.state == State.DELIVERED
+
     def test_keeps_the_code_of_the_carrier(self, carrier):
         message = on_its_way()
 
