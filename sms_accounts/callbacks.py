@@ -28,6 +28,7 @@ from sms_accounts.models import (
     Callback,
     MessageEvent,
 )
+from sms_accounts.outbound_connections import Connections
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +77,8 @@ def _call_all() -> int:
     called = 0
     lines, results, keys = Lines(), Results(), _Keys()
     under_way: dict[Future[Outcome], Callback] = {}
-    with ThreadPoolExecutor(PLACES) as pool:
+    # In this order: the calls end before their connections.
+    with Connections() as connections, ThreadPoolExecutor(PLACES) as pool:
         while True:
             _rung.clear()
             if lines.may_look():
@@ -85,7 +87,7 @@ def _call_all() -> int:
                 _claim(lines)
                 lines.looked(timedelta(seconds=time.monotonic() - began))
             for order in _orders(lines.next_calls(), keys):
-                future = pool.submit(_call, order)
+                future = pool.submit(_call, order, connections)
                 future.add_done_callback(lambda _future: _rung.set())
                 under_way[future] = order.callback
             if lines.is_empty and results.are_stored:
@@ -165,7 +167,7 @@ def _events_of(callbacks: Sequence[Callback]) -> Mapping[int, list[MessageEvent]
     return events
 
 
-def _call(order: _Order) -> Outcome:
+def _call(order: _Order, connections: Connections) -> Outcome:
     """Call a URL once. Runs in a thread of its own and never touches the database."""
     at = timezone.now()
     request = callback_requests.request_of(
@@ -176,7 +178,7 @@ def _call(order: _Order) -> Outcome:
         at=at,
     )
     try:
-        answer = send(request)
+        answer = send(request, connections=connections)
     except outbound_urls.NotAllowed as refused:
         return Outcome(at=at, problem=refused.refusal.value, is_final=True)
     except outbound.CallFailed as failed:
@@ -191,14 +193,28 @@ def _call(order: _Order) -> Outcome:
 
 
 def send(
-    request: callback_requests.Request, *, timeout: timedelta | None = None
+    request: callback_requests.Request,
+    *,
+    timeout: timedelta | None = None,
+    connections: Connections | None = None,
 ) -> outbound.Answer:
     """Make one call, under the rules of `outbound`; raises its exceptions."""
     trusted, timeout = settings.CALLBACK_TRUSTED_NETWORKS, timeout or TIMEOUT
     if request.body is None:
-        return outbound.get(request.url, headers=request.headers, trusted=trusted, timeout=timeout)
+        return outbound.get(
+            request.url,
+            headers=request.headers,
+            trusted=trusted,
+            timeout=timeout,
+            connections=connections,
+        )
     return outbound.post(
-        request.url, request.body, headers=request.headers, trusted=trusted, timeout=timeout
+        request.url,
+        request.body,
+        headers=request.headers,
+        trusted=trusted,
+        timeout=timeout,
+        connections=connections,
     )
 
 

@@ -5,14 +5,13 @@ connected to, so a name that changes its answer in between gains nothing. TLS is
 the name. Redirects are never followed and proxies never used. One deadline and one size limit
 hold for the whole call, however the other side cuts its answer into pieces.
 
-The standard library's parser is used bare, on a socket of ours: connection pools, retries and
-decoding would all have to be switched off, and they log URLs, whose queries nobody may log.
+Request and answer are written and read on a socket of ours: of an HTTP library connection pools,
+retries and decoding would all have to be switched off, and they log URLs, whose queries nobody may
+log.
 """
 
 import contextlib
 import functools
-import http.client
-import io
 import socket
 import ssl
 import threading
@@ -23,19 +22,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
+from sms_accounts import http_wire
+from sms_accounts.outbound_connections import Connections
 from sms_accounts.outbound_urls import Target, allow, host_header, read
 from sms_accounts.special_addresses import Address, Network, unmapped
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
 
 # What of an answer's body is kept, and what is read of an answer in all, its head included.
 BODY_KEPT = 1_024
 MOST_READ = 64 * 1_024
 # A name with hundreds of addresses must not turn one callback into hundreds of connections.
 MOST_DIALLED = 4
+
+_PORTION = 16 * 1_024
 
 # The shape of `socket.getaddrinfo` and of `socket.create_connection`.
 Resolve = Callable[..., Sequence[tuple[Any, Any, Any, Any, tuple[Any, ...]]]]
@@ -65,8 +65,8 @@ _REASONS: tuple[tuple[type[Exception], Failure], ...] = (
     (ssl.SSLCertVerificationError, Failure.CERTIFICATE),
     (ssl.SSLError, Failure.TLS),
     (ConnectionError, Failure.CLOSED),
-    (http.client.IncompleteRead, Failure.CLOSED),
-    (http.client.HTTPException, Failure.NOT_HTTP),
+    (http_wire.EndedEarly, Failure.CLOSED),
+    (http_wire.NotHttp, Failure.NOT_HTTP),
 )
 
 
@@ -93,13 +93,6 @@ class Answer:
         return next(given, "")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    method: str
-    headers: Mapping[str, str]
-    body: bytes | None = None
-
-
 @dataclass(frozen=True)
 class _Deadline:
     at: float
@@ -112,23 +105,30 @@ class _Deadline:
         return left
 
 
+class _Unheard(ConnectionError):
+    """The connection ended before anything came."""
+
+
 def get(
     url: str,
     *,
     headers: Iterable[tuple[str, str]] = (),
     trusted: Collection[Network] = (),
     timeout: timedelta = timedelta(seconds=10),
+    connections: Connections | None = None,
     resolve: Resolve = socket.getaddrinfo,
     connect: Connect = socket.create_connection,
 ) -> Answer:
     """Call a URL and return its answer, whatever its status.
 
     `timeout` is for everything together, the look-up of the name included. Networks in `trusted`
-    may be called although they are not public. Raises NotAllowed, before any connection, if one
-    of the addresses of the name is neither; CallFailed if no whole answer came in time.
+    may be called although they are not public. With `connections`, one of these is used where it
+    leads there; should it turn out to have ended before anything came, the call is made anew.
+    Raises NotAllowed, before any connection, if one of the addresses of the name is neither;
+    CallFailed if no whole answer came in time.
     """
     request = _Request(method="GET", headers=dict(headers))
-    return _call(url, request, trusted, timeout, resolve, connect)
+    return _call(url, request, _Way(trusted, timeout, connections, resolve, connect))
 
 
 def post(
@@ -138,36 +138,105 @@ def post(
     headers: Iterable[tuple[str, str]] = (),
     trusted: Collection[Network] = (),
     timeout: timedelta = timedelta(seconds=10),
+    connections: Connections | None = None,
     resolve: Resolve = socket.getaddrinfo,
     connect: Connect = socket.create_connection,
 ) -> Answer:
     """Post a body to a URL, under the same rules as `get`."""
     request = _Request(method="POST", headers=dict(headers), body=body)
-    return _call(url, request, trusted, timeout, resolve, connect)
+    return _call(url, request, _Way(trusted, timeout, connections, resolve, connect))
 
 
-def _call(
-    url: str,
-    request: _Request,
-    trusted: Collection[Network],
-    timeout: timedelta,
-    resolve: Resolve,
-    connect: Connect,
-) -> Answer:
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+    def written(self, target: Target, *, is_last: bool) -> bytes:
+        """Return its bytes, after which nothing more comes where it is the last."""
+        headers = {
+            **self.headers,
+            "Host": host_header(target),
+            "User-Agent": "sms-panel",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close" if is_last else "keep-alive",
+        }
+        return http_wire.request(self.method, target.path, headers.items(), self.body)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a target is reached."""
+
+    trusted: Collection[Network]
+    timeout: timedelta
+    connections: Connections | None
+    resolve: Resolve
+    connect: Connect
+
+
+def _call(url: str, request: _Request, way: _Way) -> Answer:
     target = read(url)
     started = time.monotonic()
-    deadline = _Deadline(started + timeout.total_seconds())
+    deadline = _Deadline(started + way.timeout.total_seconds())
+    written = request.written(target, is_last=way.connections is None)
     try:
-        addresses = _addresses(target, resolve=resolve, deadline=deadline)
-        allow(addresses, trusted=trusted)
-        with (
-            contextlib.closing(_dial(addresses, target.port, connect, deadline)) as plain,
-            contextlib.closing(_secured(plain, target, deadline)) as line,
-        ):
-            status, head, body_start = _exchange(_Wire(line, deadline), target, request)
-    except (OSError, http.client.HTTPException) as error:
+        reader = _over_kept(target, written, way, deadline) or _over_new(
+            target, written, way, deadline
+        )
+    except (OSError, http_wire.EndedEarly, http_wire.NotHttp) as error:
         raise CallFailed(_reason(error)) from error
-    return Answer(status, body_start, timedelta(seconds=time.monotonic() - started), head)
+    duration = timedelta(seconds=time.monotonic() - started)
+    return Answer(reader.status, reader.body, duration, tuple(reader.headers))
+
+
+def _over_kept(
+    target: Target, written: bytes, way: _Way, deadline: _Deadline
+) -> http_wire.Reader | None:
+    """Make a call over a connection that was kept, if there is one; else return None."""
+    if way.connections is None or (kept := way.connections.take(target)) is None:
+        return None
+    try:
+        return _asked(kept.line, target, written, way, deadline, made_at=kept.made_at)
+    except _Unheard:
+        return None
+
+
+def _over_new(target: Target, written: bytes, way: _Way, deadline: _Deadline) -> http_wire.Reader:
+    made_at = time.monotonic()
+    addresses = _addresses(target, resolve=way.resolve, deadline=deadline)
+    allow(addresses, trusted=way.trusted)
+    plain = _dial(addresses, target.port, way.connect, deadline)
+    try:
+        line = _secured(plain, target, deadline)
+    except BaseException:
+        plain.close()
+        raise
+    return _asked(line, target, written, way, deadline, made_at=made_at)
+
+
+def _asked(
+    line: socket.socket,
+    target: Target,
+    written: bytes,
+    way: _Way,
+    deadline: _Deadline,
+    *,
+    made_at: float,
+) -> http_wire.Reader:
+    """Ask on a connection and return the answer; the connection is kept, or closed."""
+    is_kept = False
+    try:
+        reader = _exchange(line, written, deadline)
+        if way.connections is not None and reader.may_go_on:
+            way.connections.keep(target, line, made_at=made_at)
+            is_kept = True
+        return reader
+    finally:
+        if not is_kept:
+            line.close()
 
 
 def _addresses(target: Target, *, resolve: Resolve, deadline: _Deadline) -> list[Address]:
@@ -216,63 +285,31 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class _Wire(io.RawIOBase):
-    """What `http.client` takes for its socket: keeps the deadline and counts what comes in."""
-
-    def __init__(self, line: socket.socket, deadline: _Deadline) -> None:
-        self._line = line
-        self._deadline = deadline
-        self._received = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        try:
-            self._line.settimeout(self._deadline.left())
-            count = self._line.recv_into(buffer)
-        except TimeoutError as error:
-            raise CallFailed(Failure.TOO_SLOW if self._received else Failure.TIMED_OUT) from error
-        self._received += count
-        if self._received > MOST_READ:
-            raise CallFailed(Failure.TOO_LARGE)
-        return count
-
-    def sendall(self, data: "ReadableBuffer") -> None:
-        self._line.settimeout(self._deadline.left())
-        self._line.sendall(data)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def close(self) -> None:
-        """Leave the socket open: `http.client` closes before it has read the body, `get` after."""
-
-
-def _exchange(
-    wire: _Wire, target: Target, request: _Request
-) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-    """Send the request; return the status, the headers and the start of the body."""
-    ours = {
-        "Host": host_header(target),
-        "User-Agent": "sms-panel",
-        "Accept": "*/*",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-    }
-    connection = http.client.HTTPConnection(target.host, target.port)
-    connection.sock = cast(socket.socket, wire)
-    headers = {**request.headers, **ours}
-    connection.request(request.method, target.path, body=request.body, headers=headers)
+def _exchange(line: socket.socket, written: bytes, deadline: _Deadline) -> http_wire.Reader:
+    """Send a request; return its answer with the start of the body."""
+    reader, received = http_wire.Reader(kept=BODY_KEPT), 0
     try:
-        response = connection.getresponse()
-        return response.status, tuple(response.getheaders()), response.read(BODY_KEPT)
-    except ValueError as error:
-        # The parser takes some malformed chunk sizes for numbers and stumbles over them later.
-        raise http.client.HTTPException from error
+        line.settimeout(deadline.left())
+        line.sendall(written)
+        while not reader.is_done:
+            line.settimeout(deadline.left())
+            heard = line.recv(_PORTION)
+            if not heard and not received:
+                raise _Unheard
+            received += len(heard)
+            if received > MOST_READ:
+                raise CallFailed(Failure.TOO_LARGE)
+            reader.feed(heard)
+    except TimeoutError as error:
+        raise CallFailed(Failure.TOO_SLOW if received else Failure.TIMED_OUT) from error
+    except ConnectionError as error:
+        if received:
+            raise
+        raise _Unheard from error
+    return reader
 
 
-def _reason(error: OSError | http.client.HTTPException) -> Failure:
+def _reason(error: Exception) -> Failure:
     for kind, reason in _REASONS:
         if isinstance(error, kind):
             return reason

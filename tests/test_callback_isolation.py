@@ -170,13 +170,13 @@ class TestDeadReceivers:
         counting = threading.Lock()
         real = callbacks._call
 
-        def call(order):
+        def call(order, connections):
             url = order.callback.url
             with counting:
                 under_way[url] += 1
                 most[url] = max(most[url], under_way[url])
             try:
-                return real(order)
+                return real(order, connections)
             finally:
                 with counting:
                     under_way[url] -= 1

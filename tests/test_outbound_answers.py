@@ -170,7 +170,7 @@ class TestGetReceives:
     @pytest.mark.parametrize(
         "start",
         [
-            b"H",
+            b"HTTP/1.1 200 ",
             b"HTTP/1.1 200 OK\r\nX: ",
             b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n",
             b"HTTP/1.1 200 OK\r\n\r\n",

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from sms_accounts.carriers.base import (
     Dlr,
@@ -19,6 +17,7 @@ from sms_accounts.carriers.base import (
     Submit,
     TryLater,
 )
+from sms_accounts.carriers.http.wire import Answer, Line, Request
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +71,7 @@ class Simulator:
 
     name = "simulator"
     knows_references = True
-    window = 128
+    window = 256
     takes_long_texts = False
     dlr_answer = "OK"
 
@@ -87,33 +86,14 @@ class Simulator:
         self.repeats_are_safe = repeats_are_safe
         self._authorization = f"Bearer {secret}"
         self._has_secret = bool(secret)
-        # Never a retry of urllib3's own: after the first byte was written, only the carrier
-        # knows whether it took the part.
-        self._pool = urllib3.connection_from_url(
-            url,
-            maxsize=self.window,
-            retries=False,
-            timeout=urllib3.Timeout(connect=3, read=timeout.total_seconds()),
-        )
+        self._url = f"{url.rstrip('/')}/submit"
+        self._line = Line(url, answer_within=timeout)
 
     def submit(self, submit: Submit) -> str:
         """Hand one part over and return the carrier's id of it."""
-        try:
-            response = self._pool.request(
-                "POST",
-                "/submit",
-                body=_to_wire(submit),
-                headers={
-                    "Authorization": self._authorization,
-                    "Content-Type": "application/json",
-                },
-                redirect=False,
-            )
-        except (NewConnectionError, ConnectTimeoutError):
-            raise TryLater("the carrier could not be reached") from None
-        except HTTPError as broken:
-            raise OutcomeUnknown(type(broken).__name__) from None
-        return _understand(response)
+        headers = (("Authorization", self._authorization), ("Content-Type", "application/json"))
+        request = Request(method="POST", url=self._url, headers=headers, body=_to_wire(submit))
+        return _understand(self._line.call(request))
 
     def parse_dlrs(self, body: bytes, headers: Mapping[str, str], query: str = "") -> list[Dlr]:
         """Return the reports in one call of the carrier, in their order."""
@@ -166,15 +146,15 @@ def _to_wire(submit: Submit) -> bytes:
     return json.dumps(wire).encode()
 
 
-def _understand(response: urllib3.BaseHTTPResponse) -> str:
-    answer = _json_object(response.data)
-    if response.status == 200 and isinstance(answer.get("id"), str) and answer["id"]:
-        return str(answer["id"])
-    if response.status in (429, 503):
-        raise TryLater("the carrier is busy", wait=_wait(response.headers.get("Retry-After")))
-    if 400 <= response.status < 500:
-        raise _refusal(response.status, answer)
-    raise OutcomeUnknown(f"status {response.status} without an id")
+def _understand(answer: Answer) -> str:
+    said = _json_object(answer.body)
+    if answer.status == 200 and isinstance(said.get("id"), str) and said["id"]:
+        return str(said["id"])
+    if answer.status in (429, 503):
+        raise TryLater("the carrier is busy", wait=answer.retry_after)
+    if 400 <= answer.status < 500:
+        raise _refusal(answer.status, said)
+    raise OutcomeUnknown(f"status {answer.status} without an id")
 
 
 def _refusal(status: int, answer: Mapping[str, Any]) -> Rejected | TryLater:
@@ -186,12 +166,6 @@ def _refusal(status: int, answer: Mapping[str, Any]) -> Rejected | TryLater:
         return TryLater(f"the carrier refused the call with status {status}")
     _, ptt = meaning(stat, err)
     return Rejected(code=_code(stat, err), ptt=ptt)
-
-
-def _wait(retry_after: str | None) -> timedelta | None:
-    if retry_after is None or not retry_after.isdecimal() or len(retry_after) > 5:
-        return None
-    return timedelta(seconds=int(retry_after))
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

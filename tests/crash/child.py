@@ -159,7 +159,7 @@ def _run(database: str) -> None:
     _prepare(database)
     steps = _steps()
     # Loaded once and not in each life.
-    for module in ("panel.urls", "sms_accounts.urls", "urllib3", "smtplib"):
+    for module in ("panel.urls", "sms_accounts.urls", "smtplib"):
         __import__(module)
     for line in sys.stdin:
         heard, told = os.pipe()

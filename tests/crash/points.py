@@ -85,7 +85,7 @@ POINTS = (
         name="carrier.submit: after the write, before the answer",
         step="deliver",
         side="before",
-        call="urllib3.connection:HTTPConnection.getresponse",
+        call="sms_accounts.http_wire:Reader.feed",
         within=SUBMIT,
         recurs_for=("of many parts", "to many receivers"),
     ),

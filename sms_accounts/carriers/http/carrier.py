@@ -62,7 +62,6 @@ class Http:
         self._pace = Pace(options.rate, brakes)
         self._line = Line(
             options.url,
-            at_once=self.window,
             answer_within=options.answer_within,
             certificates=options.certificates,
         )

@@ -5,23 +5,28 @@ the metadata of a cloud answers. Redirects are not followed and proxies not used
 at a size, and its time is measured as a whole.
 """
 
+import select
+import socket
 import ssl
+import string
+import threading
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from typing import NoReturn
+from urllib.parse import quote, urlsplit
 
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
-
+from sms_accounts import http_wire
 from sms_accounts.carriers.base import OutcomeUnknown, TryLater
 from sms_accounts.special_addresses import unmapped
 
 LONGEST_ANSWER = 64 * 1024
 _PORTION = 16 * 1024
+# Of an answer whose head does not end, no more than this.
+_MOST_READ = 2 * LONGEST_ANSWER
 
 _CONNECT_WITHIN = timedelta(seconds=3)
 # Servers close what stands idle, some after five seconds. What is written in that moment is lost
@@ -46,6 +51,7 @@ class Answer:
     """What came back, of any status."""
 
     status: int
+    # By their names in small letters.
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
@@ -56,119 +62,159 @@ class Answer:
     @property
     def retry_after(self) -> timedelta | None:
         """Return for how long the carrier wants to be left alone, where it said so in seconds."""
-        said = self.headers.get("Retry-After", "")
+        said = self.headers.get("retry-after", "")
         if not (said.isascii() and said.isdecimal() and len(said) <= 10):
             return None
         return timedelta(seconds=min(int(said), _MOST_SECONDS_TO_WAIT))
 
 
-class _NotConnected(HTTPError):
-    """There is no connection: not a byte of the request went out."""
-
-
-class _Kept(HTTPConnection):
-    """A connection that tells its own failures from those of a call, and knows its age."""
-
-    _heard_at = 0.0
-
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except (HTTPError, OSError) as failed:
-            raise _NotConnected(_words_for(failed)) from None
-        if self.sock is not None and _is_link_local(self.sock.getpeername()[0]):
-            self.close()
-            raise _NotConnected("a link-local address")
-        self._heard_at = time.monotonic()
-
-    @property
-    def is_connected(self) -> bool:
-        is_fresh = time.monotonic() - self._heard_at < _IDLE.total_seconds()
-        return is_fresh and super().is_connected
-
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
-        response = super().getresponse()
-        self._heard_at = time.monotonic()
-        return response
-
-
-class _KeptOverTls(_Kept, HTTPSConnection):
-    """The same over TLS; a certificate that is not valid is a failure to connect."""
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Kept
-
-
-class _PoolOverTls(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _KeptOverTls
-
-
 class Line:
-    """The connections to one carrier. Safe to share among threads."""
+    """The connections to one carrier. Safe to share among threads.
 
-    def __init__(
-        self, url: str, *, at_once: int, answer_within: timedelta, certificates: str = ""
-    ) -> None:
-        self._answer_within = answer_within
+    As many as calls are under way; each is used again until it may be closed over there.
+    """
+
+    def __init__(self, url: str, *, answer_within: timedelta, certificates: str = "") -> None:
+        self._answer_within = answer_within.total_seconds()
         parts = urlsplit(url)
-        # Never a retry of urllib3's own: after the first byte was written, only the carrier
-        # knows whether it took the part.
-        timeout = urllib3.Timeout(
-            connect=_CONNECT_WITHIN.total_seconds(), read=answer_within.total_seconds()
-        )
-        host = parts.hostname or ""
-        self._pool: urllib3.HTTPConnectionPool
-        if parts.scheme == "https":
-            self._pool = _PoolOverTls(
-                host,
-                parts.port,
-                maxsize=at_once,
-                retries=False,
-                timeout=timeout,
-                ssl_context=_tls(certificates),
-            )
-        else:
-            self._pool = _Pool(host, parts.port, maxsize=at_once, retries=False, timeout=timeout)
+        self._host = _in_ascii(parts.hostname or "")
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._host_header = f"[{self._host}]" if ":" in self._host else self._host
+        if parts.port is not None:
+            self._host_header += f":{parts.port}"
+        self._tls = _tls(certificates) if parts.scheme == "https" else None
+        self._idle: list[_Connection] = []
+        self._lock = threading.Lock()
+        weakref.finalize(self, _close_all, self._idle)
 
     def call(self, request: Request) -> Answer:
-        """Make a call; raises TryLater if nothing was written, OutcomeUnknown without an answer."""
-        ends_at = time.monotonic() + self._answer_within.total_seconds()
+        """Make a call; raises TryLater if nothing was written, OutcomeUnknown without an answer.
+
+        Never a second time by itself: after the first byte was written, only the carrier knows
+        whether it took the part.
+        """
+        try:
+            written = self._written(request)
+        except ValueError as failed:
+            raise TryLater(f"the request could not be written: {type(failed).__name__}") from None
+        connection = self._kept() or self._new()
+        try:
+            reader = connection.ask(written, within=self._answer_within)
+        except (OSError, http_wire.EndedEarly, http_wire.NotHttp) as broken:
+            connection.close()
+            raise OutcomeUnknown(_words_for(broken)) from None
+        except BaseException:
+            connection.close()
+            raise
+        if reader.may_go_on:
+            self._keep(connection)
+        else:
+            connection.close()
+        headers = {name.lower(): value for name, value in reader.headers}
+        return Answer(status=reader.status, headers=headers, body=reader.body)
+
+    def _written(self, request: Request) -> bytes:
         parts = urlsplit(request.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        ours = {"Host": self._host_header, "User-Agent": "sms-panel", "Accept": "*/*"}
+        headers = {**ours, **dict(request.headers)}
+        return http_wire.request(
+            request.method, quote(target, safe=string.punctuation), headers.items(), request.body
+        )
+
+    def _kept(self) -> "_Connection | None":
+        with self._lock:
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.is_of_use:
+                    return connection
+                connection.close()
+        return None
+
+    def _keep(self, connection: "_Connection") -> None:
+        with self._lock:
+            self._idle.append(connection)
+            # The last is used first: those that nobody came for are the first here.
+            while self._idle and not self._idle[0].is_fresh:
+                self._idle.pop(0).close()
+
+    def _new(self) -> "_Connection":
         try:
-            response = self._pool.urlopen(
-                request.method,
-                target,
-                body=request.body,
-                headers={"User-Agent": "sms-panel", "Accept": "*/*", **dict(request.headers)},
-                redirect=False,
-                preload_content=False,
+            plain = socket.create_connection(
+                (self._host, self._port), _CONNECT_WITHIN.total_seconds()
             )
-            return Answer(
-                status=response.status,
-                headers=response.headers,
-                body=_body_of(response, ends_at),
-            )
-        except _NotConnected as failed:
-            raise TryLater(f"the carrier could not be reached: {failed}") from None
-        except (HTTPError, OSError) as broken:
-            raise OutcomeUnknown(_words_for(broken)) from None
+        except (OSError, UnicodeError) as failed:
+            _not_connected(_words_for(failed, connecting=True))
+        try:
+            if _is_link_local(plain.getpeername()[0]):
+                _not_connected("a link-local address")
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is None:
+                return _Connection(plain)
+            return _Connection(self._tls.wrap_socket(plain, server_hostname=self._host))
+        except OSError as failed:
+            plain.close()
+            _not_connected(_words_for(failed, connecting=True))
+        except BaseException:
+            plain.close()
+            raise
 
 
-def _body_of(response: urllib3.BaseHTTPResponse, ends_at: float) -> bytes:
-    """Return an answer's body, as much of it as anybody looks at."""
-    body = b""
+class _Connection:
+    """One connection, for one call at a time."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._heard_at = time.monotonic()
+        self._poll = select.poll()
+        self._poll.register(line, select.POLLIN)
+
+    def close(self) -> None:
+        self._line.close()
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self._heard_at < _IDLE.total_seconds()
+
+    @property
+    def is_of_use(self) -> bool:
+        """Tell whether it can be written to; what comes now was not asked for, or is its end."""
+        return self.is_fresh and not self._poll.poll(0)
+
+    def ask(self, written: bytes, *, within: float) -> http_wire.Reader:
+        """Write a request and read its answer, as much of it as anybody looks at."""
+        ends_at = time.monotonic() + within
+        reader, received = http_wire.Reader(kept=LONGEST_ANSWER), 0
+        self._line.settimeout(within)
+        self._line.sendall(written)
+        while not reader.is_done:
+            if (left := ends_at - time.monotonic()) <= 0:
+                raise TimeoutError
+            self._line.settimeout(left)
+            heard = self._line.recv(_PORTION)
+            received += len(heard)
+            if received > _MOST_READ:
+                raise http_wire.NotHttp
+            reader.feed(heard)
+        self._heard_at = time.monotonic()
+        return reader
+
+
+def _close_all(idle: "list[_Connection]") -> None:
+    for connection in idle:
+        connection.close()
+
+
+def _in_ascii(host: str) -> str:
     try:
-        while portion := response.read1(_PORTION):
-            body += portion
-            if len(body) > LONGEST_ANSWER or time.monotonic() > ends_at:
-                # The rest is not waited for, and the connection not used again.
-                response.close()
-                break
-    finally:
-        response.release_conn()
-    return body[:LONGEST_ANSWER]
+        return host.encode("idna").decode()
+    except UnicodeError:
+        # Nobody has that name; whoever asks for it is told so.
+        return host
+
+
+def _not_connected(why: str) -> NoReturn:
+    raise TryLater(f"the carrier could not be reached: {why}") from None
 
 
 def _tls(certificates: str) -> ssl.SSLContext:
@@ -180,16 +226,17 @@ def _is_link_local(peer: str) -> bool:
     return unmapped(ip_address(peer.partition("%")[0])).is_link_local
 
 
-def _words_for(failed: Exception) -> str:
+def _words_for(failed: Exception, *, connecting: bool = False) -> str:
     """Return what staff can make something of; never the URL, which holds secrets."""
-    names = {
-        "NameResolutionError": "its name was not found",
-        "ConnectTimeoutError": "no connection in time",
-        "NewConnectionError": "connection refused",
-        "SSLError": "no secure connection",
-        "SSLCertVerificationError": "its certificate is not valid",
-        "ReadTimeoutError": "no answer in time",
-        "ProtocolError": "the connection was closed early",
-    }
-    kind = type(failed).__name__
-    return names.get(kind, kind)
+    for kind, words in (
+        ((socket.gaierror, UnicodeError), "its name was not found"),
+        (TimeoutError, "no connection in time" if connecting else "no answer in time"),
+        (ssl.SSLCertVerificationError, "its certificate is not valid"),
+        (ssl.SSLError, "no secure connection"),
+        (ConnectionRefusedError, "connection refused"),
+        ((http_wire.EndedEarly, ConnectionError), "the connection was closed early"),
+        (http_wire.NotHttp, "no HTTP answer"),
+    ):
+        if isinstance(failed, kind):
+            return words
+    return type(failed).__name__
