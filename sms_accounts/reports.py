@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 MOST_FAULTS = 3
 
 # How many posts are read with one commit, and how many messages are moved on with one.
-POSTS = 20
-AT_ONCE = 200
+POSTS = 50
+AT_ONCE = 500
 
 # Where few posts come at a time, how many times as long as the last took the next may gather, and
 # how long at most: many together cost hardly more than one.
