@@ -29,7 +29,10 @@ def serve(listener: socket.socket) -> None:
                 poll.register(connection.fileno(), select.EPOLLIN)
                 continue
             connection = opened[number]
-            heard = connection.recv(65536)
+            try:
+                heard = connection.recv(65536)
+            except ConnectionResetError:
+                heard = b""
             received[number] += heard
             if received[number].endswith(b"\r\n\r\n"):
                 connection.sendall(ANSWER)
