@@ -37,7 +37,7 @@ _LANES = 4
 _DLRS_A_CALL = 100
 _SUBMITS_A_PAGE = 1000
 _LONGEST_BODY = 64 * 1024
-_GATHERING = timedelta(milliseconds=100)
+_GATHERING = timedelta(milliseconds=250)
 _FIRST_WAIT = timedelta(milliseconds=100)
 _LONGEST_WAIT = timedelta(seconds=5)
 _LONGEST_EARLY = timedelta(seconds=3)
