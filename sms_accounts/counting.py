@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Max
@@ -65,8 +65,7 @@ SUMS = tuple(
 )
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     pk: int
     account_id: int
     wallet_id: int
@@ -78,8 +77,7 @@ class _Entry:
     created_at: datetime
 
 
-@dataclass(frozen=True)
-class _Event:
+class _Event(NamedTuple):
     """A state that a message came into; the user and the acceptance are those of the message."""
 
     pk: int
@@ -186,7 +184,7 @@ def _count_batch(entry_id: int, event_id: int) -> int:
 def _entries(after: int, upto: int) -> list[_Entry]:
     rows = LedgerEntry.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
     return [
-        _Entry(*row)
+        _Entry._make(row)
         for row in rows.values_list(
             "pk",
             "account_id",
@@ -204,7 +202,7 @@ def _entries(after: int, upto: int) -> list[_Entry]:
 def _events(after: int, upto: int) -> list[_Event]:
     rows = MessageEvent.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
     return [
-        _Event(*row)
+        _Event._make(row)
         for row in rows.values_list(
             "pk",
             "message_id",

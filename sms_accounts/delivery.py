@@ -7,13 +7,11 @@ stored, then the carrier is spoken to, then what it answered is recorded, and th
 import math
 import threading
 import time
-import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -26,12 +24,12 @@ from sms_accounts import (
     due_messages,
     lanes,
     recording,
-    routes,
     unmade,
     unresolved,
 )
 from sms_accounts.carriers import Carrier
-from sms_accounts.handover import Errand, Window, may_be_on_air
+from sms_accounts.earlier_attempts import Earlier
+from sms_accounts.handover import Errand, Window
 from sms_accounts.models import Attempt, Message, MessageEvent, State
 
 log = structlog.get_logger(__name__)
@@ -75,15 +73,22 @@ class _Desk:
 _desks: defaultdict[str, _Desk] = defaultdict(_Desk)
 
 
-def deliver_due(*, most: int | None = None) -> int:
+def _tell_nobody() -> None:
+    """Take it that what was recorded is found by whoever looks next."""
+
+
+def deliver_due(
+    *, most: int | None = None, on_recorded: Callable[[], object] = _tell_nobody
+) -> int:
     """Hand all messages that are due to carriers without a process of their own; return how many.
 
-    `most` says how many at most, for each. With several carriers each has a thread, for as long as
+    `most` says how many at most, for each; `on_recorded` is called whenever answers were stored,
+    and so there may be callbacks to make. With several carriers each has a thread, for as long as
     something is due for it: one that is slow keeps this call, and not the others.
     """
     names = lanes.in_workers()
     if len(names) == 1:
-        return _deliver_to(names[0], most)
+        return _deliver_to(names[0], most, on_recorded)
     _look_after_the_rest()
     delivered = 0
     at_it: dict[Future[int | None], str] = {}
@@ -93,7 +98,7 @@ def deliver_due(*, most: int | None = None) -> int:
             free = set(lanes.in_workers()) - set(at_it.values())
             rested = [name for name in free if resting.get(name, 0.0) <= time.monotonic()]
             for name in lanes.due(rested, timezone.now()):
-                at_it[pool.submit(_deliver_in_thread, name, most)] = name
+                at_it[pool.submit(_deliver_in_thread, name, most, on_recorded)] = name
             if not at_it:
                 return delivered
             ended, _going_on = wait(at_it, LOOK_EVERY.total_seconds(), FIRST_COMPLETED)
@@ -106,10 +111,12 @@ def deliver_due(*, most: int | None = None) -> int:
                 resting[name] = time.monotonic() + again_in
 
 
-def _deliver_in_thread(name: str, most: int | None) -> int | None:
+def _deliver_in_thread(
+    name: str, most: int | None, on_recorded: Callable[[], object]
+) -> int | None:
     """Return how many were handed over, or None where that failed."""
     try:
-        return _deliver_to(name, most)
+        return _deliver_to(name, most, on_recorded)
     except Exception:
         # Logged; what is due stays due, and the other carriers go on.
         log.exception("not_delivered", carrier=name)
@@ -118,7 +125,7 @@ def _deliver_in_thread(name: str, most: int | None) -> int | None:
         connection.close()
 
 
-def _deliver_to(name: str, most: int | None) -> int:
+def _deliver_to(name: str, most: int | None, on_recorded: Callable[[], object]) -> int:
     """Hand over what is due for a carrier, with a window for many.
 
     Whoever comes meanwhile leaves word that there is something new.
@@ -129,7 +136,9 @@ def _deliver_to(name: str, most: int | None) -> int:
     while desk.rung.is_set() and desk.is_taken.acquire(blocking=False):
         try:
             carrier = carrier_accounts.get(name)
-            delivered += deliver_all(carrier, most=most, goes_on=_while_as_set(carrier, desk))
+            delivered += deliver_all(
+                carrier, most=most, goes_on=_while_as_set(carrier, desk), on_recorded=on_recorded
+            )
         finally:
             desk.is_taken.release()
     return delivered
@@ -155,7 +164,11 @@ def _while_as_set(carrier: Carrier, desk: _Desk) -> Callable[[], bool]:
 
 
 def deliver_all(
-    carrier: Carrier, *, most: int | None = None, goes_on: Callable[[], bool] = lambda: True
+    carrier: Carrier,
+    *,
+    most: int | None = None,
+    goes_on: Callable[[], bool] = lambda: True,
+    on_recorded: Callable[[], object] = _tell_nobody,
 ) -> int:
     """Go on until nothing is due or under way.
 
@@ -196,6 +209,8 @@ def deliver_all(
             unmade.take_back()
             recording.record([errand for errand in ended if not errand.goes_on] + left)
             took = time.monotonic() - began
+            if ended:
+                on_recorded()
 
 
 def gather(window: Window, rung: threading.Event, *, longest: float) -> None:
@@ -295,7 +310,7 @@ def _claim(
         )
         for message in messages:
             message.claimed_until = claimed_until
-        earlier = _Earlier(carrier_name, [message for message in messages if message.carrier])
+        earlier = Earlier(carrier_name, [message for message in messages if message.carrier])
         claimed = [(message, earlier.still_to_make(message, now)) for message in messages]
         firsts += [attempts[0] for _message, attempts in claimed[:begun] if attempts]
         for attempt in firsts:
@@ -315,66 +330,6 @@ def _store(attempts: Sequence[Attempt]) -> None:
     for attempt, key in zip(attempts, _NEW.next_ids(len(attempts))(), strict=True):
         attempt.pk = key
     _NEW.insert([getattr(attempt, name) for name in _COLUMNS] for attempt in attempts)
-
-
-class _Earlier:
-    """What became of the parts of messages that were tried before."""
-
-    def __init__(self, carrier_name: str, messages: Sequence[Message]) -> None:
-        self._carrier_name = carrier_name
-        carrier = carrier_accounts.get(carrier_name)
-        self._takes_long_texts = carrier.takes_long_texts
-        attempts = list(Attempt.objects.filter(message__in=messages).order_by("id"))
-        # A part whose answer never came may be on air: it is not handed over again either.
-        self._away = {
-            (attempt.message_id, attempt.part)
-            for attempt in attempts
-            if attempt.outcome in (Outcome.TAKEN, Outcome.UNANSWERED, Outcome.REJECTED)
-        }
-        self._split = {attempt.message_id for attempt in attempts if attempt.part > 1}
-        self._refused = {
-            attempt.message_id for attempt in attempts if attempt.outcome == Outcome.REJECTED
-        }
-        again = {Outcome.NOT_SENT}
-        if carrier.knows_references:
-            again.add(Outcome.NO_ANSWER)
-        # To be made under the reference that they have: they never were made, or there was no
-        # answer and the account's policy, staff or the carrier's promise decided so. In memory
-        # the latter keep that they may be on air already.
-        self._again = {
-            (attempt.message_id, attempt.part): attempt
-            for attempt in attempts
-            if attempt.outcome in again and attempt.carrier == carrier_name
-        }
-
-    def still_to_make(self, message: Message, now: datetime) -> list[Attempt]:
-        """Return the attempts for the parts still to hand over; the new ones are not stored yet."""
-        found: list[Attempt] = []
-        cost = routes.cost_of(message, self._carrier_name)
-        if self._takes_long_texts and message.pk not in self._split:
-            cost = cost and cost * message.submission.parts
-            # In memory only, for handing it over: the carrier splits it, and reports on the whole.
-            message.submission.parts = 1
-        for part in range(1, message.submission.parts + 1):
-            key = (message.pk, part)
-            if key in self._away:
-                continue
-            known = self._again.get(key)
-            if message.pk in self._refused and not (known and may_be_on_air(known)):
-                continue
-            found.append(known or self._new(message, part, now, cost))
-        return found
-
-    def _new(self, message: Message, part: int, now: datetime, cost: Decimal | None) -> Attempt:
-        return Attempt(
-            message=message,
-            part=part,
-            carrier=self._carrier_name,
-            reference=uuid.uuid4().hex,
-            outcome=Outcome.NOT_SENT,
-            cost=cost,
-            started_at=now,
-        )
 
 
 def queue_scheduled() -> int:

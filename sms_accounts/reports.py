@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -88,9 +88,10 @@ def store_posts(carrier_name: str, bodies: Iterable[bytes], content_type: str) -
     )
 
 
-def record_dlrs() -> int:
+def record_dlrs(*, on_recorded: Callable[[], object] = lambda: None) -> int:
     """Read all stored DLR posts in their order and apply their reports; return how many.
 
+    `on_recorded` is called whenever some were applied, and so there may be callbacks to make.
     One thread of a process does so at a time; whoever comes meanwhile leaves word that there is
     something new.
     """
@@ -98,19 +99,20 @@ def record_dlrs() -> int:
     _rung.set()
     while _rung.is_set() and _running.acquire(blocking=False):
         try:
-            done += record_all()
+            done += record_all(on_recorded=on_recorded)
         finally:
             _running.release()
     return done
 
 
-def record_all() -> int:
+def record_all(*, on_recorded: Callable[[], object] = lambda: None) -> int:
     done = 0
     _rung.clear()
     began = time.monotonic()
     while (read := _read_next_posts()) is not None:
         posts, reports = read
-        _apply_all(reports)
+        if _apply_all(reports):
+            on_recorded()
         done += posts
         if posts < POSTS:
             time.sleep(min(REST * (time.monotonic() - began), LONGEST_REST.total_seconds()))

@@ -192,11 +192,13 @@ class Process:
         on_stored: Callable[[], None],
         on_reply: Callable[[], None],
         on_delivered: Callable[[], None],
+        on_recorded: Callable[[], None],
     ) -> None:
         self._name = name
         self._on_stored = on_stored
         self._on_reply = on_reply
         self._on_delivered = on_delivered
+        self._on_recorded = on_recorded
         self._stopping = threading.Event()
         # Of the binds that there are now.
         self._unbinding = threading.Event()
@@ -301,7 +303,7 @@ class Process:
             carrier_tallies.store()
             if not lanes.due([carrier.name], timezone.now()):
                 return False
-            done = delivery.deliver_all(carrier, goes_on=goes_on)
+            done = delivery.deliver_all(carrier, goes_on=goes_on, on_recorded=self._on_recorded)
         except Exception:
             # Logged; what is due stays due.
             log.exception("not_delivered", carrier=carrier.name)

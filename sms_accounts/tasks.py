@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 @shared_task
 def deliver_due() -> None:
-    if delivery.deliver_due():
+    if delivery.deliver_due(on_recorded=callback_bell.ring):
         ring(alert_due)
         ring(call_due)
 
@@ -75,7 +75,7 @@ def cancel_many() -> None:
 
 @shared_task
 def record_dlrs() -> None:
-    if reports.record_dlrs():
+    if reports.record_dlrs(on_recorded=callback_bell.ring):
         ring(call_due)
 
 
@@ -212,4 +212,5 @@ delivery_bell = Bell(deliver_due)
 # Where one report follows the other, the next look may gather some: each ring costs a worker as
 # much as a report does.
 dlr_bell = Bell(record_dlrs, pause=timedelta(milliseconds=300))
+callback_bell = Bell(call_due)
 reply_bell = Bell(read_received)

@@ -172,6 +172,18 @@ class TestTwoWorkers:
         assert Attempt.objects.count() == 40
         assert Message.objects.filter(state=State.ENROUTE).count() == len(messages)
 
+    def test_tell_of_answers_while_the_carrier_keeps_another_message_waiting(self, carrier):
+        """Where much is under way there always is another one: news would wait for a lull."""
+        is_told = threading.Event()
+        carrier.steps.extend([lambda _submit: "A1" if is_told.wait(10) else SILENT, "A2"])
+        messages = [make_message() for _ in range(2)]
+
+        assert delivery.deliver_due(on_recorded=is_told.set) == 2
+
+        for message in messages:
+            message.refresh_from_db()
+            assert message.state == State.ENROUTE
+
     def test_take_what_comes_while_the_carrier_keeps_another_message_waiting(self, carrier):
         first, second = threading.Event(), threading.Event()
 

@@ -10,7 +10,6 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from sms_accounts import carriers, delivery, matching, recording, reports
-from sms_accounts.handover import Errand
 from sms_accounts.models import (
     Attempt,
     Callback,
@@ -124,6 +123,20 @@ class TestReport:
         message.refresh_from_db()
         assert message.state == State.DELIVERED
 
+    def test_is_told_of_once_it_is_applied(self, carrier):
+        message = on_its_way()
+        states: list[str] = []
+
+        def told():
+            states.append(Message.objects.get(pk=message.pk).state)
+
+        reports.record_dlrs(on_recorded=told)
+        assert states == []
+        post(dlr("delivered", reference=message.attempts.get().reference))
+        reports.record_dlrs(on_recorded=told)
+
+        assert states == [State.DELIVERED]
+
     def test_repeated_changes_nothing(self, carrier):
         message = on_its_way(user=make_api_user(callback=CALLBACK))
 
@@ -204,44 +217,6 @@ class TestReport:
                 (3, 2),
                 (4, 4),
             ]
-
-    def test_that_overtook_the_answers_of_many_leave_no_claim(self, carrier):
-        messages = [make_message(user=make_api_user(callback=CALLBACK)) for _ in range(3)]
-        claimed = delivery._claim(carrier.name, 3)
-        first, second, _third = (attempts[0].reference for _message, attempts in claimed)
-        post(dlr("enroute", reference=first), dlr("delivered", reference=second))
-        reports.record_dlrs()
-
-        left = recording.record_together(
-            [
-                Errand(message=message, attempts=[], answers=[taken(attempt, carrier_id="A")])
-                for message, [attempt] in claimed
-            ]
-        )
-
-        assert left == []
-        for message, state in zip(messages, ("enroute", "delivered", "enroute"), strict=True):
-            message.refresh_from_db()
-            assert (message.state, message.claimed_until) == (state, None)
-            assert message.attempts.get().carrier_message_id == "A"
-            assert states_told(message) == [state]
-
-    def test_that_its_reader_has_not_applied_yet_slows_no_answers(self, carrier, monkeypatch):
-        """It was found by our reference: there is nothing to look for by the carrier's id."""
-        message = make_message()
-        [(_message, [attempt])] = claimed = delivery._claim(carrier.name, 1)
-        post(dlr("delivered", reference=attempt.reference, carrier_message_id="A1"))
-        with monkeypatch.context() as busy:
-            busy.setattr(reports, "_apply_all", lambda _reports: 0)
-            reports.record_dlrs()
-
-        errand = Errand(message=claimed[0][0], attempts=[], answers=[taken(attempt)])
-        assert recording.record_together([errand]) == []
-
-        assert DlrReport.objects.get().attempt is None
-        assert reports.record_dlrs() == 1
-        message.refresh_from_db()
-        assert message.state == State.DELIVERED
 
     def test_keeps_the_code_of_the_carrier(self, carrier):
         message = on_its_way()

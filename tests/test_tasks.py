@@ -85,11 +85,11 @@ class TestTask:
         self, monkeypatch, rung, module, name, follow
     ):
         task = TASKS[{"sms_due": "alert_sms_due"}.get(name, name)]
-        monkeypatch.setattr(module, name, lambda: 0)
+        monkeypatch.setattr(module, name, lambda **given: 0)
         task.run()
         assert rung == []
 
-        monkeypatch.setattr(module, name, lambda: 3)
+        monkeypatch.setattr(module, name, lambda **given: 3)
         task.run()
 
         assert rung == follow

@@ -1,5 +1,6 @@
 """The sweep: ends what the carrier never reports on, and never overwrites what it does."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -368,7 +369,8 @@ class TestAtOnce:
         message = on_its_way(user)
         Message.objects.update(state_since=timezone.now() - timedelta(hours=100))
         post(dlr("delivered", reference=message.attempts.get().reference))
-        first, second = reports.record_dlrs, validity.end_overdue
+        first: Callable[[], int] = reports.record_dlrs
+        second: Callable[[], int] = validity.end_overdue
         if not report_first:
             first, second = second, first
 

@@ -59,6 +59,7 @@ def running(name="acme"):
         on_stored=lambda: rung.append("stored"),
         on_reply=lambda: rung.append("replied"),
         on_delivered=lambda: rung.append("delivered"),
+        on_recorded=lambda: rung.append("recorded"),
     )
 
     def run():
@@ -96,7 +97,7 @@ class TestProcess:
         assert [heard.message.octets[:6] for heard in smsc.heard] == [
             bytes((5, 0, 3, message.pk % 256, 2, part)) for part in (1, 2)
         ]
-        assert {"stored", "delivered"} <= set(rung)
+        assert {"stored", "delivered", "recorded"} <= set(rung)
         assert not Heartbeat.objects.filter(kind="smpp").exists()
         assert SmppCarrier.objects.get().bind_told == "unbound"
 

@@ -8,7 +8,15 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sms_accounts.models import SmppCarrier
 from sms_accounts.smpp_process import Process
-from sms_accounts.tasks import Bell, alert_due, call_due, read_received, record_dlrs, ring
+from sms_accounts.tasks import (
+    Bell,
+    alert_due,
+    call_due,
+    callback_bell,
+    read_received,
+    record_dlrs,
+    ring,
+)
 
 
 class Command(BaseCommand):
@@ -29,6 +37,7 @@ class Command(BaseCommand):
             on_stored=Bell(record_dlrs).ring,
             on_reply=Bell(read_received).ring,
             on_delivered=lambda: ring(alert_due, call_due),
+            on_recorded=callback_bell.ring,
         )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: process.stop())
