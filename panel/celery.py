@@ -1,8 +1,9 @@
 """The Celery application: beat rings, workers look into the tables; tasks carry no data."""
 
+import gc
 import os
 
-from celery import Celery
+from celery import Celery, signals
 
 from panel import own_rounds, pulse
 
@@ -13,3 +14,10 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 pulse.install(app)
 app.steps["consumer"].add(own_rounds.OwnRounds)
+
+
+@signals.worker_ready.connect
+def leave_alone_what_stays(**_given: object) -> None:
+    """Keep the collector from what was loaded: it is never garbage, and takes long to go over."""
+    gc.collect()
+    gc.freeze()
