@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -78,7 +79,7 @@ def _call_all() -> int:
     lines, results, keys = Lines(), Results(), _Keys()
     under_way: dict[Future[Outcome], Callback] = {}
     # In this order: the calls end before their connections.
-    with Connections() as connections, ThreadPoolExecutor(PLACES) as pool:
+    with closing(Connections()) as connections, ThreadPoolExecutor(PLACES) as pool:
         while True:
             _rung.clear()
             if lines.may_look():

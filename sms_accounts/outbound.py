@@ -302,7 +302,7 @@ def _exchange(line: socket.socket, written: bytes, deadline: _Deadline) -> http_
             reader.feed(heard)
     except TimeoutError as error:
         raise CallFailed(Failure.TOO_SLOW if received else Failure.TIMED_OUT) from error
-    except ConnectionError as error:
+    except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
         if received:
             raise
         raise _Unheard from error

@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
-from typing import Self
 
 from sms_accounts.outbound_urls import Target
 
@@ -46,23 +44,12 @@ class Kept:
 class Connections:
     """Connections that stand idle between calls, by whom they lead to.
 
-    Safe to share among threads; to be used in a `with`, at whose end they are closed.
+    Safe to share among threads; whoever has made them closes them when the last call has ended.
     """
 
     def __init__(self) -> None:
         self._idle: dict[tuple[str, str, int], list[Kept]] = {}
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _where: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         with self._lock:

@@ -65,13 +65,17 @@ class Receiver:
 
 @pytest.fixture
 def connections():
-    with Connections() as kept:
+    with contextlib.closing(Connections()) as kept:
         yield kept
 
 
-def call(receiver, connections, *, path="/", **options):
-    url = f"http://127.0.0.1:{receiver.port}{path}"
-    return get(url, trusted=LOOPBACK, connections=connections, **options)
+def call(receiver, connections, *, host="127.0.0.1", path="/"):
+    return get(
+        f"http://{host}:{receiver.port}{path}",
+        trusted=LOOPBACK,
+        connections=connections,
+        resolve=resolve_to_this_machine,
+    )
 
 
 class TestConnections:
@@ -173,12 +177,7 @@ class TestConnections:
         """Who has the same address under another name is not called over them."""
         with Receiver([OK, OK], [OK]) as receiver:
             for name in ("a.example", "b.example", "a.example"):
-                get(
-                    f"http://{name}:{receiver.port}/",
-                    trusted=LOOPBACK,
-                    connections=connections,
-                    resolve=resolve_to_this_machine,
-                )
+                call(receiver, connections, host=name)
             connections.close()
 
         assert [len(requests) for requests in receiver.requests] == [2, 1]
@@ -187,12 +186,7 @@ class TestConnections:
         monkeypatch.setattr(outbound_connections, "MOST_KEPT", 1)
         with Receiver([OK, OK], [OK]) as receiver:
             for name in ("a.example", "b.example", "a.example"):
-                get(
-                    f"http://{name}:{receiver.port}/",
-                    trusted=LOOPBACK,
-                    connections=connections,
-                    resolve=resolve_to_this_machine,
-                )
+                call(receiver, connections, host=name)
             assert len(connections) == 1
             connections.close()
 
