@@ -10,6 +10,7 @@ import string
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -88,7 +89,7 @@ def read(url: str) -> Target:
     if len(url) > LONGEST_CALLED:
         raise NotAllowed(Refusal.LENGTH)
     # Parsers disagree about what these mean, and some drop them silently.
-    if any(not character.isprintable() or character in " \\" for character in url):
+    if not url.isprintable() or " " in url or "\\" in url:
         raise NotAllowed(Refusal.CHARACTERS)
     try:
         parts = urlsplit(url)
@@ -121,6 +122,8 @@ def _host(*, name: str | None, ipv6: str | None) -> tuple[str, Address | None]:
     return str(plain), plain
 
 
+# The same hosts come over and over.
+@lru_cache(maxsize=1_024)
 def _named_host(typed: str) -> tuple[str, Address | None]:
     # The standard library knows the older IDNA, in which these two become other letters, and
     # the call would go to somebody else's domain. Their owners know the xn-- spelling.
