@@ -1,7 +1,7 @@
 """Writes HTTP requests and reads answers, as bytes: alone knows the parser, which is llhttp's.
 
-Knows no connection: whoever has one hands over what it hears. The standard library's client takes
-five times as long, and what is built on it longer still.
+Knows no connection: whoever has one hands over what it hears. With urllib3 a call takes two and a
+half times as much of a processor, and workers make three calls for each message.
 """
 
 import re

@@ -13,6 +13,7 @@ import pytest
 
 from sms_accounts import outbound
 from sms_accounts.outbound import CallFailed, Failure, get
+from sms_accounts.outbound_connections import Connections
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -209,7 +210,9 @@ class TestGetWithTls:
         server.sni_callback = lambda line, name, context: self.asked_for.append(name)
         monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
         outbound._tls.cache_clear()
-        with receiver(says(OK), secure=partial(server.wrap_socket, server_side=True)) as port:
+        self.answer = says(OK)
+        secure = partial(server.wrap_socket, server_side=True)
+        with receiver(lambda line, asked: self.answer(line, asked), secure=secure) as port:
             yield port
         outbound._tls.cache_clear()
 
@@ -221,6 +224,20 @@ class TestGetWithTls:
         answer = self.call("Receiver.Test.", port)
 
         assert answer.body_start == b"ok"
+        assert self.asked_for == ["receiver.test"]
+
+    def test_goes_over_one_connection_that_is_kept(self, port):
+        def answer_twice(line, _request):
+            line.sendall(OK)
+            if read_request(line):
+                line.sendall(OK)
+
+        self.answer = answer_twice
+        with contextlib.closing(Connections()) as connections:
+            for _ in range(2):
+                answer = self.call("receiver.test", port, connections=connections)
+                assert answer.body_start == b"ok"
+
         assert self.asked_for == ["receiver.test"]
 
     @pytest.mark.parametrize("host", ["other.test", "127.0.0.1"])

@@ -116,10 +116,22 @@ class Line:
     def _written(self, request: Request) -> bytes:
         parts = urlsplit(request.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        ours = {"Host": self._host_header, "User-Agent": "sms-panel", "Accept": "*/*"}
-        headers = {**ours, **dict(request.headers)}
+        # What staff have set stands in the place of ours, however they write its name; the length
+        # is that of the body.
+        given = {name.lower(): (name, value) for name, value in request.headers}
+        given.pop("content-length", None)
+        ours = {
+            "Host": self._host_header,
+            "User-Agent": "sms-panel",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+        }
+        headers = [each for each in ours.items() if each[0].lower() not in given]
         return http_wire.request(
-            request.method, quote(target, safe=string.punctuation), headers.items(), request.body
+            request.method,
+            quote(target, safe=string.punctuation),
+            [*headers, *given.values()],
+            request.body,
         )
 
     def _kept(self) -> "_Connection | None":
