@@ -198,7 +198,7 @@ class Changes:
         if connection.vendor == "postgresql":
             names = self._json_names
             stored = json.dumps([dict(zip(names, row, strict=True)) for row in told])
-            return {key for (key,) in ask(self._change_all, (stored,))()}
+            return {key for (key,) in ask(self._change_all, (stored, [row[0] for row in told]))()}
         return {row[0] for row in told if self._is_changed(row)}
 
     def _is_changed(self, row: Sequence[Any]) -> bool:
@@ -233,7 +233,9 @@ class Changes:
         return (
             f"UPDATE {self._model._meta.db_table} t SET {columns}"  # noqa: S608  # no outside text
             f" FROM json_to_recordset(%s::json) AS told ({types})"
-            f" WHERE t.id = told.c0{conditions} RETURNING t.id"
+            # The keys once more: a plan that was made while the table was small would walk all of
+            # it for good. Of an array it is supposed that it has ten, and an index is taken.
+            f" WHERE t.id = told.c0 AND t.id = ANY(%s::bigint[]){conditions} RETURNING t.id"
         )
 
     @cached_property

@@ -1,10 +1,12 @@
 """Rows that are stored at once are as if Django had stored them one by one."""
 
+import itertools
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from sms_accounts.bulk import Changes, Table, together
 from sms_accounts.models import CallbackAttempt, Message, Submission
@@ -151,6 +153,31 @@ class TestChanges:
     def test_of_no_rows_ask_nothing(self, django_assert_num_queries):
         with django_assert_num_queries(0):
             assert self.CHANGES.store([]) == set()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps no plans")
+def test_rows_are_found_by_their_keys_however_old_the_plan_is(submission):
+    """A plan that is kept is made for some rows, of a table of which no figures are known yet."""
+    [key] = _stored(submission, 1)
+    columns = ", ".join(
+        f'"{field.column}"' for field in Message._meta.concrete_fields if field.name != "id"
+    )
+    changes = Changes(Message, "ptt", still=("state",))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO sms_accounts_message ({columns}) SELECT {columns}"  # noqa: S608
+            " FROM sms_accounts_message, generate_series(1, 5000) WHERE id = %s",
+            [key],
+        )
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        numbers = itertools.count(1)
+        statement = re.sub("%s", lambda _: f"${next(numbers)}", changes._change_all)
+        cursor.execute(f"PREPARE change (json, bigint[]) AS {statement}")
+        cursor.execute("EXPLAIN EXECUTE change ('[]', '{}')")
+        plan = "\n".join(row for (row,) in cursor.fetchall())
+
+    assert "Seq Scan on sms_accounts_message" not in plan
+    assert "sms_accounts_message_pkey" in plan
 
 
 def _stored(submission: Submission, count: int) -> list[int]:
