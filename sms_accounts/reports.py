@@ -36,8 +36,9 @@ AT_ONCE = 500
 REST = 2
 LONGEST_REST = timedelta(milliseconds=250)
 
-# A report, and the attempt that it speaks of.
+# A report, and the attempt that it speaks of; that of one just stored may not be known yet.
 Pair = tuple[DlrReport, Attempt]
+Stored = tuple[DlrReport, Attempt | None]
 
 _COLUMNS = (
     "id",
@@ -50,6 +51,7 @@ _COLUMNS = (
     "code",
     "reported_at",
     "received_at",
+    "attempt_id",
 )
 _NEW = bulk.Table(DlrReport, *_COLUMNS)
 _MATCHES = bulk.Changes(DlrReport, "attempt_id", still=("attempt_id",))
@@ -110,8 +112,8 @@ def record_all(*, on_recorded: Callable[[], object] = lambda: None) -> int:
     _rung.clear()
     began = time.monotonic()
     while (read := _read_next_posts()) is not None:
-        posts, reports = read
-        if _apply_all(reports):
+        posts, news = read
+        if _apply_all(news):
             on_recorded()
         done += posts
         if posts < POSTS:
@@ -122,8 +124,11 @@ def record_all(*, on_recorded: Callable[[], object] = lambda: None) -> int:
 
 
 @transaction.atomic
-def _read_next_posts() -> tuple[int, list[DlrReport]] | None:
-    """Store what the next posts report; return how many these are, or None if there is none."""
+def _read_next_posts() -> tuple[int, list[Stored]] | None:
+    """Store what the next posts report; return None if there is no post.
+
+    Otherwise return how many these are, and the reports that are still to be applied.
+    """
     posts = list(
         DlrPost.objects.filter(read_at=None)
         .select_for_update(skip_locked=True)
@@ -131,11 +136,11 @@ def _read_next_posts() -> tuple[int, list[DlrReport]] | None:
     )
     if not posts:
         return None
-    reports = _stored([(post, _understood(post)) for post in posts])
+    news = _stored([(post, _understood(post)) for post in posts])
     now = timezone.now()
     DlrPost.objects.filter(pk__in=[post.pk for post in posts]).update(read_at=now)
     DlrPost.objects.bulk_update([post for post in posts if post.problem], ["problem"])
-    return len(posts), reports
+    return len(posts), news
 
 
 def _understood(post: DlrPost) -> Sequence[carriers.Dlr]:
@@ -158,7 +163,7 @@ def _stumbled(unforeseen: Exception) -> str:
     return f"Could not be read: {type(unforeseen).__name__}"
 
 
-def _stored(understood: Sequence[tuple[DlrPost, Sequence[carriers.Dlr]]]) -> list[DlrReport]:
+def _stored(understood: Sequence[tuple[DlrPost, Sequence[carriers.Dlr]]]) -> list[Stored]:
     """Store the reports of posts together, or one post after the other where that fails."""
     try:
         return _store_reports(understood)
@@ -169,7 +174,7 @@ def _stored(understood: Sequence[tuple[DlrPost, Sequence[carriers.Dlr]]]) -> lis
         # Logged and kept; the others go on.
         log.exception("dlrs_not_stored", posts=[post.pk for post, _dlrs in understood])
         if len(understood) > 1:
-            return [report for each in understood for report in _stored([each])]
+            return [news for each in understood for news in _stored([each])]
         understood[0][0].problem = _stumbled(unforeseen)
         return []
 
@@ -177,7 +182,8 @@ def _stored(understood: Sequence[tuple[DlrPost, Sequence[carriers.Dlr]]]) -> lis
 @transaction.atomic
 def _store_reports(
     understood: Sequence[tuple[DlrPost, Sequence[carriers.Dlr]]],
-) -> list[DlrReport]:
+) -> list[Stored]:
+    """Store reports; return those that say anything new, which are still to be applied."""
     dlrs = [(post, dlr) for post, each in understood for dlr in each]
     if not dlrs:
         return []
@@ -196,18 +202,45 @@ def _store_reports(
         )
         for key, (post, dlr) in zip(_NEW.next_ids(len(dlrs))(), dlrs, strict=True)
     ]
+    attempts = matching.attempts_of(reports)
+    news: list[Stored] = []
+    in_the_news: set[int] = set()
+    for report in reports:
+        attempt = attempts.get(report.pk)
+        if attempt and attempt.pk not in in_the_news and _is_known_of(attempt, report):
+            report.attempt = attempt
+        else:
+            news.append((report, attempt))
+            # What follows in the same breath is news beside it.
+            in_the_news |= {attempt.pk} if attempt else set()
     _NEW.insert([getattr(report, name) for name in _COLUMNS] for report in reports)
-    return reports
+    return news
 
 
-def _apply_all(reports: Sequence[DlrReport]) -> int:
+def _is_known_of(attempt: Attempt, report: DlrReport) -> bool:
+    """Tell whether a report says only that a part is on its way, which the answer has said.
+
+    Many carriers send one for each part. Nothing would be moved by it, so nothing is locked.
+    """
+    return (
+        report.state == State.ENROUTE
+        and report.ptt not in settling.RETRIED
+        and attempt.ptt not in settling.RETRIED
+        # What was not answered yet has none; without one, its reports find it by its state.
+        and attempt.carrier_message_id != ""
+        and attempt.state not in FINAL
+    )
+
+
+def _apply_all(stored: Sequence[Stored]) -> int:
     """Apply reports to their parts, in their order, where these are known; return how many were."""
     applied = 0
-    attempts = matching.attempts_of(reports)
-    for report in reports:
+    attempts = {report.pk: attempt for report, attempt in stored if attempt}
+    attempts |= matching.attempts_of([report for report, attempt in stored if not attempt])
+    for report, _attempt in stored:
         if report.pk not in attempts:
             log.warning("dlr_unmatched", carrier=report.carrier, report=report.pk)
-    known = [(report, attempts[report.pk]) for report in reports if report.pk in attempts]
+    known = [(report, attempts[report.pk]) for report, _ in stored if report.pk in attempts]
     for together in _one_of_each_message(known):
         applied += _apply_together(together)
     return applied
@@ -285,7 +318,8 @@ def _apply_left_over() -> int:
     Their reader was killed, or the report and the carrier's id were stored at the same moment
     and neither side saw the other.
     """
-    return _apply_all(list(matching.left_over().filter(faults__lt=MOST_FAULTS)[:AT_ONCE]))
+    left = matching.left_over().filter(faults__lt=MOST_FAULTS)[:AT_ONCE]
+    return _apply_all([(report, None) for report in left])
 
 
 @transaction.atomic

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import time_machine
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sms_accounts import carriers, delivery, matching, recording, reports
@@ -149,11 +150,12 @@ class TestReport:
         assert notes(message) == []
         assert DlrReport.objects.count() == 3
 
-    def test_out_of_order_is_kept_as_a_note(self, carrier):
+    @pytest.mark.parametrize("ptt", [1, 3])
+    def test_out_of_order_is_kept_as_a_note(self, carrier, ptt):
         message = on_its_way(user=make_api_user(callback=CALLBACK))
         reported(message, "delivered")
 
-        reported(message, "enroute", code="ENROUTE err:001", ptt=1)
+        reported(message, "enroute", code="ENROUTE err:001", ptt=ptt)
 
         message.refresh_from_db()
         assert (message.state, message.ptt) == (State.DELIVERED, 4)
@@ -198,6 +200,48 @@ class TestReport:
             ("enroute", 1),
             ("delivered", 4),
         ]
+
+    def test_of_what_the_answer_has_said_is_kept_and_touches_nothing_else(self, carrier):
+        message = on_its_way(user=make_api_user(callback=CALLBACK))
+        attempt = message.attempts.get()
+
+        post(dlr("enroute", reference=attempt.reference, ptt=3, code="ACCEPTD err:000"))
+        with CaptureQueriesContext(connection) as asked:
+            assert reports.record_dlrs() == 1
+
+        report = DlrReport.objects.get()
+        assert (report.attempt, report.code) == (attempt, "ACCEPTD err:000")
+        assert states_told(message) == ["enroute"]
+        changed = [query["sql"] for query in asked if query["sql"].startswith("UPDATE")]
+        assert len(changed) == 1
+        assert "sms_accounts_dlrpost" in changed[0]
+
+    def test_after_trouble_tells_that_it_is_over(self, carrier):
+        message = on_its_way(user=make_api_user(callback=CALLBACK))
+
+        reported(message, "enroute", ptt=1)
+        reported(message, "enroute", ptt=3)
+
+        assert list(Callback.objects.order_by("id").values_list("ptt", flat=True)) == [3, 1, 3]
+
+    def test_after_trouble_in_the_same_call_tells_that_it_is_over(self, carrier):
+        message = on_its_way(user=make_api_user(callback=CALLBACK))
+        reference = message.attempts.get().reference
+
+        post(*(dlr("enroute", reference=reference, ptt=ptt) for ptt in (3, 1, 3)))
+        reports.record_dlrs()
+
+        assert list(Callback.objects.order_by("id").values_list("ptt", flat=True)) == [3, 1, 3]
+        assert not DlrReport.objects.filter(attempt=None).exists()
+
+    def test_on_a_part_without_an_id_of_the_carrier_is_known_of_it(self, carrier):
+        """Its short reference finds those only of which no report is known."""
+        message = on_its_way()
+        Attempt.objects.update(carrier_message_id="")
+
+        reported(message, "enroute", ptt=3)
+
+        assert message.attempts.get().state == State.ENROUTE
 
     def test_of_one_call_are_told_in_their_order(self, carrier):
         users = [make_api_user(callback=CALLBACK) for _ in range(2)]

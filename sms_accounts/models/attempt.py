@@ -35,7 +35,7 @@ class Attempt(models.Model):
     outcome = models.CharField(
         _("outcome"), max_length=10, choices=Outcome.choices, default=Outcome.UNANSWERED
     )
-    # What the carrier reported of this part since; empty until its first report.
+    # What the carrier reported of this part since; empty until a report says more than the answer.
     state = models.CharField(_("state"), max_length=13, choices=State.choices, blank=True)
     ptt = models.PositiveSmallIntegerField(_("ptt"), null=True, blank=True)
     code = models.CharField(_("carrier's code"), max_length=40, blank=True)

@@ -107,7 +107,11 @@ def message(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     found = get_object_or_404(messages.annotate(refunded=Subquery(refunded)), pk=pk)
     annotated: Any = found
     submission = found.submission
-    reports = DlrReport.objects.filter(attempt__message=found).select_related("attempt")
+    of_it = DlrReport.objects.filter(attempt__message=found).select_related("attempt")
+    reports = list(of_it.order_by("pk"))
+    # Not every report is written down in its attempt.
+    latest = {report.attempt_id: report for report in reports}
+    attempts = Attempt.objects.filter(message=found).order_by("pk")
     dlr_id = codes.dlr_id(found.state, found.ptt)
     context = {
         **header(account, current="messages"),
@@ -121,8 +125,8 @@ def message(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         "is_paid_by_account": submission.wallet_id == account.wallet_id,
         "refunded": annotated.refunded or Decimal(0),
         "events": MessageEvent.objects.filter(message=found).order_by("pk"),
-        "attempts": Attempt.objects.filter(message=found).order_by("pk"),
-        "reports": reports.order_by("pk"),
+        "attempts": [(attempt, latest.get(attempt.pk)) for attempt in attempts],
+        "reports": reports,
         "callbacks": Callback.objects.filter(message=found).order_by("pk"),
         "replies": Received.objects.filter(message=found).order_by("pk"),
         "others": Message.objects.filter(submission=submission).exclude(pk=pk).count(),

@@ -195,9 +195,9 @@ class TestMessage:
         DlrReport.objects.create(
             post=DlrPost.objects.create(carrier="scripted", body=b"x", received_at=now),
             carrier="scripted",
-            state="expired",
-            ptt=24,
-            code="EXPIRED err:001",
+            state="enroute",
+            ptt=3,
+            code="ACCEPTD err:000",
             received_at=now,
             attempt=attempt,
         )
@@ -206,7 +206,7 @@ class TestMessage:
         answer = browser.get(page_of(message))
 
         page = said(answer)
-        for word in ("On its way", "Taken", attempt.carrier_message_id, "EXPIRED err:001"):
+        for word in ("On its way", "Taken", attempt.carrier_message_id, "ptt 3 ACCEPTD err:000"):
             assert word in page
         link = reverse("callback", args=[account.name, callback.pk])
         assert link in answer.content.decode()
