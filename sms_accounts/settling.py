@@ -1,6 +1,6 @@
 """What its parts make of a message: the one place where a message changes its state."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Count
@@ -21,6 +21,9 @@ _NOT_HANDED_OVER = "not handed over"
 # Answers that leave a part open, and those after which the carrier may have it.
 _OPEN = (Outcome.UNANSWERED, Outcome.TRY_LATER, Outcome.NO_ANSWER)
 _NO_ANSWER = (Outcome.UNANSWERED, Outcome.NO_ANSWER)
+
+# A message that is in one of these has not been in another one since it was accepted.
+_UNTOLD = (State.SCHEDULED, State.QUEUED, State.SUBMITTING)
 
 _CALLBACKS = bulk.Table(
     Callback,
@@ -270,22 +273,23 @@ def _weight(attempt: Attempt) -> int:
 
 def _make(wanted: Iterable[Move]) -> list[Move]:
     """Move messages on and, in the same transaction, pay back and leave word; return what was."""
+    wanted = list(wanted)
+    untold = {move.message.pk for move in wanted if move.message.state in _UNTOLD}
     made = moves.make(wanted)
     ledger.refund({move.message: move.refund_because for move in made if move.refund_because})
-    _leave_word([move for move in made if move.to != State.QUEUED])
+    _leave_word([move for move in made if move.to != State.QUEUED], untold)
     return made
 
 
-def _leave_word(made: Sequence[Move]) -> None:
-    """Store callbacks for each user's URL, and for the account's where it is another one."""
+def _leave_word(made: Sequence[Move], untold: Collection[int]) -> None:
+    """Store callbacks for each user's URL, and for the account's where it is another one.
+
+    `untold` has the keys of messages of which nothing was told so far.
+    """
     listeners = {move: found for move in made if (found := _listeners(move.message))}
     if not listeners:
         return
-    told = dict(
-        Callback.objects.filter(message__in=[move.message.pk for move in listeners])
-        .values_list("message")
-        .annotate(Count("sequence", distinct=True))
-    )
+    told = _counts_of_callbacks({move.message.pk for move in listeners}.difference(untold))
     _CALLBACKS.insert(
         (
             move.message.pk,
@@ -300,6 +304,17 @@ def _leave_word(made: Sequence[Move]) -> None:
         )
         for move, found in listeners.items()
         for url, listener in found.items()
+    )
+
+
+def _counts_of_callbacks(message_ids: Collection[int]) -> dict[int, int]:
+    """Return how many changes of messages were told, by the keys of these."""
+    if not message_ids:
+        return {}
+    return dict(
+        Callback.objects.filter(message__in=message_ids)
+        .values_list("message")
+        .annotate(Count("sequence", distinct=True))
     )
 
 

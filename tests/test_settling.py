@@ -1,7 +1,8 @@
 """Settling: what its parts make of a message, and who is told."""
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sms_accounts import api_users, settling
@@ -13,6 +14,7 @@ from sms_accounts.models import (
     MessageEvent,
     State,
 )
+from sms_accounts.models.message import _BEFORE
 from tests.factories import make_account, make_api_user, make_long_message, make_message
 
 pytestmark = pytest.mark.django_db
@@ -235,3 +237,23 @@ class TestWord:
         message.refresh_from_db()
         assert message.state == State.SUBMITTING
         assert not is_refunded(message)
+
+
+class TestFirstWord:
+    def test_is_not_looked_for_before_it_was_given(self):
+        """What a carrier has just taken was told to nobody, and that is nearly every message."""
+        message = make_message(user=make_api_user(callback=USERS))
+        Message.objects.update(state=State.SUBMITTING)
+        Attempt.objects.create(
+            message=message, part=1, reference="1", outcome="taken", started_at=timezone.now()
+        )
+
+        with CaptureQueriesContext(connection) as asked:
+            settle(message)
+
+        assert not [each for each in asked if 'FROM "sms_accounts_callback"' in each["sql"]]
+        assert Callback.objects.get().sequence == 1
+
+    def test_comes_after_all_states_of_which_nothing_is_told(self):
+        for state in settling._UNTOLD:
+            assert set(_BEFORE.get(state, ())) <= set(settling._UNTOLD)
