@@ -33,14 +33,17 @@ APART = timedelta(milliseconds=50)
 LATELY = timedelta(seconds=2)
 
 # How many of one endpoint that answers well: under way at first, one more with every so many good
-# answers, and at most; and taken ahead.
+# answers, and at most; and taken ahead for each of them.
 OF_ONE_URL = 8
 MOST_OF_ONE_URL = 32
-AHEAD = 256
+AHEAD = 16
+# How many more a place makes at most, one after the other, without asking again: while many wait,
+# and for as long as each is answered well at once.
+MOST_ALONG = 7
 SLOW = timedelta(seconds=1)
 
 # How many rows are looked at in one go, and how often a backlog without anything due.
-LOOKED_AT = 256
+LOOKED_AT = 512
 LOOK_AGAIN = timedelta(seconds=2)
 
 # How long a worker that has calls to make does not look for others, and how many times as long as
@@ -70,6 +73,8 @@ class Line:
     standing: Standing
     waiting: deque[Callback] = field(default_factory=deque)
     under_way: int = 0
+    # Those that are to be made by the places of others under way, after these.
+    along: int = 0
     # How many may be under way while it answers well, and how many good answers there were since
     # that grew.
     width: int = OF_ONE_URL
@@ -79,7 +84,7 @@ class Line:
 
     @property
     def taken(self) -> int:
-        return len(self.waiting) + self.under_way
+        return len(self.waiting) + self.under_way + self.along
 
     @property
     def at_once(self) -> int:
@@ -95,11 +100,13 @@ class Line:
     @property
     def has_enough(self) -> bool:
         """Say whether a look into its backlog can wait: many rows in one go are cheaper."""
-        return self.standing is Standing.GOOD and 2 * self.taken > AHEAD
+        return self.standing is Standing.GOOD and 2 * self.taken > self.most_taken
 
     @property
     def most_taken(self) -> int:
-        return AHEAD if self.standing is Standing.GOOD else self.at_once
+        # Each place has as many ahead as it can make while the claim lasts, also where every call
+        # takes as long as it may of one that answers well.
+        return AHEAD * self.width if self.standing is Standing.GOOD else self.at_once
 
     def answered(self, standing: Standing) -> None:
         """Note what the end of a call has shown."""
@@ -128,7 +135,12 @@ class _Plan:
 
     def room(self, line: Line) -> int:
         room = line.most_taken - line.taken - self._own[_key(line.endpoint)]
-        if line.standing is not Standing.GOOD:
+        if line.standing is Standing.GOOD:
+            # Of many endpoints each has as much as it calls at once, and no more ahead than all
+            # places make while the claims last.
+            ahead = AHEAD * PLACES - self._of[Standing.GOOD]
+            room = min(room, max(ahead, room - line.most_taken + line.at_once))
+        else:
             troubled = self._of[Standing.FAILING] + self._of[Standing.SLOW]
             room = min(room, OF_UNPROVEN - troubled - self._of[Standing.UNPROVEN])
             if line.standing is not Standing.UNPROVEN:
@@ -201,6 +213,25 @@ class Lines:
             ready.append(line.waiting.popleft())
             in_turn.append(line)
         return ready
+
+    def along_with(self, callback: Callback) -> list[Callback]:
+        """Return what the place of one that is to be called makes after it.
+
+        Only of endpoints that answer well more is taken than is called at once.
+        """
+        line = self.line_of(callback)
+        share = min(MOST_ALONG, len(line.waiting) // line.at_once)
+        line.along += share
+        return [line.waiting.popleft() for _ in range(share)]
+
+    def came_back(self, called: Sequence[Callback], left: Sequence[Callback]) -> None:
+        """Note what one place has called, which is yet to be noted as ended, and what it left."""
+        line = self.line_of(called[0])
+        made_along = len(called) - 1
+        line.along -= made_along + len(left)
+        line.under_way += made_along
+        self._under_way += made_along
+        line.waiting.extendleft(reversed(left))
 
     def _is_its_time(self) -> bool:
         """Say whether a call to one in trouble may begin now; the next one has to wait then."""

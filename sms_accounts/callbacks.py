@@ -21,7 +21,7 @@ from sms_accounts import (
     outbound,
     outbound_urls,
 )
-from sms_accounts.callback_lines import PLACES, Lines
+from sms_accounts.callback_lines import PLACES, Lines, Standing
 from sms_accounts.callback_results import Outcome, Results, fault_of
 from sms_accounts.models import (
     Account,
@@ -37,6 +37,9 @@ log = structlog.get_logger(__name__)
 # from those that it took ahead, is given up.
 TIMEOUT = timedelta(seconds=10)
 CLAIM = timedelta(minutes=1)
+
+# After so long a place begins no other call of those that it was given together.
+LONGEST_RUN = timedelta(milliseconds=100)
 
 # For how long a new secret, or the end of one, may go unnoticed.
 KEYS_KEPT = timedelta(seconds=1)
@@ -77,7 +80,7 @@ def call_due() -> int:
 def _call_all() -> int:
     called = 0
     lines, results, keys = Lines(), Results(), _Keys()
-    under_way: dict[Future[Outcome], Callback] = {}
+    under_way: dict[Future[list[Outcome]], Sequence[Callback]] = {}
     # In this order: the calls end before their connections.
     with closing(Connections()) as connections, ThreadPoolExecutor(PLACES) as pool:
         while True:
@@ -87,18 +90,21 @@ def _call_all() -> int:
                 callback_replays.step_all()
                 _claim(lines)
                 lines.looked(timedelta(seconds=time.monotonic() - began))
-            for order in _orders(lines.next_calls(), keys):
-                future = pool.submit(_call, order, connections)
+            for orders in _orders(_next_of_places(lines), keys):
+                future = pool.submit(_call_one_after_the_other, orders, connections)
                 future.add_done_callback(lambda _future: _rung.set())
-                under_way[future] = order.callback
+                under_way[future] = [order.callback for order in orders]
             if lines.is_empty and results.are_stored:
                 return called
             _rung.wait(min(lines.may_wait, results.may_wait).total_seconds())
             ended = [future for future in under_way if future.done()]
             for future in ended:
-                callback, outcome = under_way.pop(future), _outcome(future)
-                results.add(callback, outcome, lines)
-            called += len(ended)
+                callbacks, outcomes = under_way.pop(future), future.result()
+                made = callbacks[: len(outcomes)]
+                lines.came_back(made, callbacks[len(outcomes) :])
+                for callback, outcome in zip(made, outcomes, strict=True):
+                    results.add(callback, outcome, lines)
+                called += len(outcomes)
             if results.is_time or not under_way:
                 results.store()
 
@@ -130,19 +136,30 @@ def _claim(lines: Lines) -> None:
             lines.take(now, until=now + CLAIM)
 
 
-def _orders(callbacks: Sequence[Callback], signing: _Keys) -> list[_Order]:
+def _next_of_places(lines: Lines) -> list[list[Callback]]:
+    """Return what each free place is to call, one after the other."""
+    # In this order: each place has its first call before any has more.
+    firsts = lines.next_calls()
+    return [[first, *lines.along_with(first)] for first in firsts]
+
+
+def _orders(of_places: Sequence[Sequence[Callback]], signing: _Keys) -> list[list[_Order]]:
     """Return the calls to make, with all that they tell and are signed with."""
+    callbacks = [callback for each in of_places for callback in each]
     if not callbacks:
         return []
     keys = signing.of({_listener(callback) for callback in callbacks})
     events = _events_of([callback for callback in callbacks if _is_posted(callback)])
     return [
-        _Order(
-            callback,
-            keys=keys[_listener(callback)],
-            events=events.get(callback.message_id or 0, ()),
-        )
-        for callback in callbacks
+        [
+            _Order(
+                callback,
+                keys=keys[_listener(callback)],
+                events=events.get(callback.message_id or 0, ()),
+            )
+            for callback in each
+        ]
+        for each in of_places
     ]
 
 
@@ -168,8 +185,32 @@ def _events_of(callbacks: Sequence[Callback]) -> Mapping[int, list[MessageEvent]
     return events
 
 
+def _call_one_after_the_other(orders: Sequence[_Order], connections: Connections) -> list[Outcome]:
+    """Make calls to one URL, the first in any case; return what came of those that were made.
+
+    The others wait no longer than a moment for one that has trouble. Runs in a thread of its own
+    and never touches the database.
+    """
+    until = time.monotonic() + LONGEST_RUN.total_seconds()
+    outcomes = []
+    for order in orders:
+        outcomes.append(_outcome(order, connections))
+        if outcomes[-1].standing is not Standing.GOOD or time.monotonic() > until:
+            break
+    return outcomes
+
+
+def _outcome(order: _Order, connections: Connections) -> Outcome:
+    try:
+        return _call(order, connections)
+    except Exception as fault:
+        # Logged and counted as a try; the other calls go on.
+        log.exception("callback_failed")
+        return fault_of(f"The panel could not make this call ({type(fault).__name__}).")
+
+
 def _call(order: _Order, connections: Connections) -> Outcome:
-    """Call a URL once. Runs in a thread of its own and never touches the database."""
+    """Call a URL once."""
     at = timezone.now()
     request = callback_requests.request_of(
         order.callback.url,
@@ -237,12 +278,3 @@ def _pause(answer: outbound.Answer, now: datetime) -> timedelta | None:
         except (TypeError, ValueError, OverflowError):
             return None
     return min(max(pause, timedelta()), LONGEST_PAUSE)
-
-
-def _outcome(call: Future[Outcome]) -> Outcome:
-    try:
-        return call.result()
-    except Exception as fault:
-        # Logged and counted as a try; the other calls go on.
-        log.exception("callback_failed")
-        return fault_of(f"The panel could not make this call ({type(fault).__name__}).")

@@ -250,7 +250,7 @@ class TestPost:
 
         def queries(called) -> int:
             with CaptureQueriesContext(connection) as captured:
-                callbacks._orders(called, callbacks._Keys())
+                callbacks._orders([called], callbacks._Keys())
             return len(captured)
 
         assert queries(rows[:1]) == queries(rows) == 2
