@@ -180,15 +180,21 @@ class Bell:
 
     # A worker that was woken goes on until nothing is due; who rings meanwhile wakes another one.
     PAUSE = timedelta(milliseconds=100)
+    # Where so many ring in one pause the worker is at it all the time, and each ring costs it as
+    # much as a message does: the next comes after so many pauses.
+    MANY, LONGER = 25, 4
 
     def __init__(self, task: Task[[], None], *, pause: timedelta = PAUSE) -> None:
         self._task = task
         self._pause = pause
         self._is_wanted = threading.Event()
+        # How many rang since the last ring, roughly: nobody waits to be counted.
+        self._rings = 0
         self._starting = threading.Lock()
         self._has_thread = False
 
     def ring(self) -> None:
+        self._rings += 1
         if self._is_wanted.is_set():
             return
         self._is_wanted.set()
@@ -204,8 +210,11 @@ class Bell:
     def _go_on(self) -> None:
         while self._is_wanted.wait():
             self._is_wanted.clear()
+            self._rings = 0
             ring(self._task)
             time.sleep(self._pause.total_seconds())
+            if self._rings >= self.MANY:
+                time.sleep((self._pause * (self.LONGER - 1)).total_seconds())
 
 
 delivery_bell = Bell(deliver_due)

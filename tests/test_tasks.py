@@ -2,8 +2,10 @@
 
 import inspect
 import socket
+import threading
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -120,6 +122,36 @@ class TestRenewals:
         tasks.renew_quotas.run()
 
         assert rung == follow
+
+
+class TestBell:
+    @pytest.mark.parametrize(
+        ("meanwhile", "pauses"), [(0, [0.1]), (24, [0.1, 0.1]), (25, [0.1, 0.3, 0.1])]
+    )
+    def test_rings_at_once_and_more_seldom_where_many_ring(
+        self, monkeypatch, rung, meanwhile, pauses
+    ):
+        slept: list[float] = []
+        has_slept = threading.Semaphore(0)
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == 1:
+                for _ in range(meanwhile):
+                    bell.ring()
+            has_slept.release()
+
+        monkeypatch.setattr(tasks, "time", SimpleNamespace(sleep=sleep))
+        bell = tasks.Bell(tasks.deliver_due, pause=timedelta(milliseconds=100))
+
+        bell.ring()
+
+        for _ in pauses:
+            assert has_slept.acquire(timeout=10)
+        assert not has_slept.acquire(timeout=0.05)
+        assert slept == pytest.approx(pauses)
+        # Whoever rang meanwhile is heard.
+        assert rung == ["deliver_due"] * (2 if meanwhile else 1)
 
 
 class TestWatchOverCarriers:
