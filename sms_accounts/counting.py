@@ -8,16 +8,16 @@ sends or delivers a message waits for it or does anything for it.
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from sms_accounts import carrier_costs, msisdn
+from sms_accounts import carrier_costs, counted_rows
+from sms_accounts.counted_rows import Entry, Event, Sent
 from sms_accounts.models import (
     FINAL,
     AccountQuarter,
@@ -26,7 +26,6 @@ from sms_accounts.models import (
     FiguresMark,
     Habit,
     LedgerEntry,
-    Message,
     MessageEvent,
     State,
     UserDay,
@@ -35,7 +34,6 @@ from sms_accounts.models import (
 
 Kind = LedgerEntry.Kind
 
-BATCH = 2_000
 # How long one run goes on, and how long it waits for those who are storing at its beginning.
 A_RUN = timedelta(seconds=20)
 PATIENCE = timedelta(seconds=2)
@@ -63,37 +61,6 @@ SUMS = tuple(
     for field in Figures._meta.fields
     if field.name not in ("starts_at", "first_entry_id", "last_entry_id")
 )
-
-
-class _Entry(NamedTuple):
-    pk: int
-    account_id: int
-    wallet_id: int
-    account_wallet_id: int
-    api_user_id: int | None
-    kind: str
-    credits: Decimal
-    submission_id: int | None
-    created_at: datetime
-
-
-class _Event(NamedTuple):
-    """A state that a message came into; the user and the acceptance are those of the message."""
-
-    pk: int
-    message_id: int
-    state: str
-    account_id: int
-    api_user_id: int | None
-    accepted_at: datetime
-
-
-@dataclass(frozen=True)
-class _Sent:
-    """What was sent by one order: to each country so many messages."""
-
-    parts: int
-    countries: Counter[str]
 
 
 def quarter(at: datetime) -> datetime:
@@ -159,11 +126,11 @@ def _count_batch(entry_id: int, event_id: int) -> int:
     """Count some of what is up to these keys; return how many entries and events."""
     FiguresMark.objects.get_or_create(pk=1)
     mark = FiguresMark.objects.select_for_update().get(pk=1)
-    entries = _entries(mark.entry_id, entry_id)
-    events = _events(mark.event_id, event_id)
+    entries = counted_rows.entries(mark.entry_id, entry_id)
+    events = counted_rows.events(mark.event_id, event_id)
     if not entries and not events:
         return 0
-    sent = _sent_by(entries)
+    sent = counted_rows.sent_by(entries)
     sums = _Sums()
     for entry in entries:
         sums.add_entry(entry, sent)
@@ -181,56 +148,6 @@ def _count_batch(entry_id: int, event_id: int) -> int:
     return len(entries) + len(events)
 
 
-def _entries(after: int, upto: int) -> list[_Entry]:
-    rows = LedgerEntry.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
-    return [
-        _Entry._make(row)
-        for row in rows.values_list(
-            "pk",
-            "account_id",
-            "wallet_id",
-            "account__wallet_id",
-            "api_user_id",
-            "kind",
-            "credits",
-            "submission_id",
-            "created_at",
-        )[:BATCH]
-    ]
-
-
-def _events(after: int, upto: int) -> list[_Event]:
-    rows = MessageEvent.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
-    return [
-        _Event._make(row)
-        for row in rows.values_list(
-            "pk",
-            "message_id",
-            "state",
-            "message__account_id",
-            "message__submission__api_user_id",
-            "message__submission__created_at",
-        )[:BATCH]
-    ]
-
-
-def _sent_by(entries: Iterable[_Entry]) -> dict[int, _Sent]:
-    """Return what the orders sent that these entries paid for, by their keys.
-
-    Each order is paid by one entry, in the transaction that stores it with all its messages.
-    """
-    paid = [entry.submission_id for entry in entries if entry.kind == Kind.DEBIT]
-    sent: dict[int, _Sent] = {}
-    rows = Message.objects.filter(submission__in=paid).values_list(
-        "submission_id", "submission__parts", "msisdn", "submission__numbers_removed_at"
-    )
-    for submission_id, parts, number, removed_at in rows.iterator():
-        of_order = sent.setdefault(submission_id, _Sent(parts, Counter()))
-        # Of three digits that are left of a number nobody can tell.
-        of_order.countries["" if removed_at else msisdn.country_of(number)] += 1
-    return sent
-
-
 class _Sums:
     """What is to be added to figures, by their table, whose they are, and when they begin."""
 
@@ -241,7 +158,7 @@ class _Sums:
             UserDay: {},
         }
 
-    def add_entry(self, entry: _Entry, sent: dict[int, _Sent]) -> None:
+    def add_entry(self, entry: Entry, sent: dict[int, Sent]) -> None:
         added: dict[str, Any] = {}
         # A quota moves between two purses of one account: the account's side tells of it.
         if entry.kind != Kind.QUOTA or entry.wallet_id == entry.account_wallet_id:
@@ -320,9 +237,9 @@ def _stretch(row: Figures, first: int | None, last: int | None) -> None:
 
 
 def _store_habits(
-    entries: Iterable[_Entry],
-    sent: Mapping[int, _Sent],
-    events: Iterable[_Event],
+    entries: Iterable[Entry],
+    sent: Mapping[int, Sent],
+    events: Iterable[Event],
     *,
     now: datetime,
 ) -> None:
@@ -371,7 +288,7 @@ def _learn(habit: Habit, at: datetime, countries: Counter[str]) -> None:
             habit.countries[country] = [before + messages, min(first_at, at.isoformat())]
 
 
-def _store_days_spent(entries: Iterable[_Entry], *, now: datetime) -> None:
+def _store_days_spent(entries: Iterable[Entry], *, now: datetime) -> None:
     """Add up what each purse paid in the last days, which its pace is told from."""
     oldest = now.astimezone(UTC).date() - timedelta(days=DAYS_OF_PACE)
     spent: defaultdict[tuple[int, date], Decimal] = defaultdict(Decimal)

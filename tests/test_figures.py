@@ -13,7 +13,15 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from sms_accounts import accounts, api_users, cancellation, counting, figures, ledger
+from sms_accounts import (
+    accounts,
+    api_users,
+    cancellation,
+    counted_rows,
+    counting,
+    figures,
+    ledger,
+)
 from sms_accounts import submission as submissions
 from sms_accounts.figures import Totals
 from sms_accounts.models import (
@@ -178,7 +186,7 @@ class TestFigures:
     def test_are_those_of_a_plain_count_whatever_happened(
         self, time_machine, monkeypatch, seed, zone
     ):
-        monkeypatch.setattr(counting, "BATCH", 7)
+        monkeypatch.setattr(counted_rows, "BATCH", 7)
         history = History(time_machine, seed)
         account = history.account
         account.time_zone = zone
@@ -271,7 +279,7 @@ class TestHabit:
 
 class TestCount:
     def test_goes_on_another_time_where_there_is_much(self, monkeypatch):
-        monkeypatch.setattr(counting, "BATCH", 1)
+        monkeypatch.setattr(counted_rows, "BATCH", 1)
         make_message()
 
         assert counting.count(within=timedelta(0)) == 1
