@@ -1,7 +1,7 @@
-"""Reads the ledger entries and events of messages that are to be counted, and what was sent."""
+"""Reads the ledger entries and ends of messages that are to be counted, and what was sent."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,9 +26,8 @@ class Entry(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A state that a message came into; the user and the acceptance are those of the message."""
+    """An end that a message came to; the user and the acceptance are those of the message."""
 
-    pk: int
     message_id: int
     state: str
     account_id: int
@@ -44,8 +43,23 @@ class Sent:
     countries: Counter[str]
 
 
-def entries(after: int, upto: int) -> list[Entry]:
-    rows = LedgerEntry.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
+def next_keys(
+    model: type[LedgerEntry] | type[MessageEvent], after: int, upto: int
+) -> Sequence[int]:
+    """Return the keys of what one batch counts, in their order.
+
+    Their rows are then looked for between the first and the last of them: where these were limited
+    themselves, and their table has grown since its figures were taken, PostgreSQL would read all
+    that is left and sort it, for each batch anew.
+    """
+    keys = model._default_manager.filter(pk__gt=after, pk__lte=upto).order_by("pk")
+    return list(keys.values_list("pk", flat=True)[:BATCH])
+
+
+def entries(keys: Sequence[int]) -> list[Entry]:
+    if not keys:
+        return []
+    rows = LedgerEntry.objects.filter(pk__range=(keys[0], keys[-1]))
     return [
         Entry._make(row)
         for row in rows.values_list(
@@ -58,22 +72,24 @@ def entries(after: int, upto: int) -> list[Entry]:
             "credits",
             "submission_id",
             "created_at",
-        )[:BATCH]
+        )
     ]
 
 
-def events(after: int, upto: int) -> list[Event]:
-    rows = MessageEvent.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
+def ends(keys: Sequence[int], states: Collection[str]) -> list[Event]:
+    """Return the events among these of a message that came to one of these states."""
+    if not keys:
+        return []
+    rows = MessageEvent.objects.filter(pk__range=(keys[0], keys[-1]), state__in=states)
     return [
         Event._make(row)
         for row in rows.values_list(
-            "pk",
             "message_id",
             "state",
             "message__account_id",
             "message__submission__api_user_id",
             "message__submission__created_at",
-        )[:BATCH]
+        )
     ]
 
 

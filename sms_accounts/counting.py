@@ -126,26 +126,27 @@ def _count_batch(entry_id: int, event_id: int) -> int:
     """Count some of what is up to these keys; return how many entries and events."""
     FiguresMark.objects.get_or_create(pk=1)
     mark = FiguresMark.objects.select_for_update().get(pk=1)
-    entries = counted_rows.entries(mark.entry_id, entry_id)
-    events = counted_rows.events(mark.event_id, event_id)
-    if not entries and not events:
+    entry_ids = counted_rows.next_keys(LedgerEntry, mark.entry_id, entry_id)
+    event_ids = counted_rows.next_keys(MessageEvent, mark.event_id, event_id)
+    if not entry_ids and not event_ids:
         return 0
+    entries = counted_rows.entries(entry_ids)
+    events = counted_rows.ends(event_ids, ENDS)
     sent = counted_rows.sent_by(entries)
     sums = _Sums()
     for entry in entries:
         sums.add_entry(entry, sent)
     for event in events:
-        if event.state in ENDS:
-            sums.add(event.account_id, event.api_user_id, event.accepted_at, {ENDS[event.state]: 1})
+        sums.add(event.account_id, event.api_user_id, event.accepted_at, {ENDS[event.state]: 1})
     sums.store()
     now = timezone.now()
     _store_habits(entries, sent, events, now=now)
     _store_days_spent(entries, now=now)
-    carrier_costs.add_up([event.message_id for event in events if event.state in ENDS])
-    mark.entry_id = entries[-1].pk if entries else mark.entry_id
-    mark.event_id = events[-1].pk if events else mark.event_id
+    carrier_costs.add_up([event.message_id for event in events])
+    mark.entry_id = max(entry_ids, default=mark.entry_id)
+    mark.event_id = max(event_ids, default=mark.event_id)
     mark.save(update_fields=["entry_id", "event_id"])
-    return len(entries) + len(events)
+    return len(entry_ids) + len(event_ids)
 
 
 class _Sums:
@@ -256,7 +257,7 @@ def _store_habits(
         habit.began_at = min(habit.began_at, entry.created_at)
         _learn(habit, entry.created_at, of_order.countries)
     for event in events:
-        if event.api_user_id is None or event.state not in ENDS:
+        if event.api_user_id is None:
             continue
         habit = _habit_of(event.api_user_id, event.accepted_at, habits, stored)
         habit.delivered += event.state == State.DELIVERED
