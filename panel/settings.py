@@ -109,7 +109,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATABASES = {
     "default": (
         {
-            **dj_database_url.parse(ENVIRONMENT.DATABASE_URL, conn_max_age=0),
+            **dj_database_url.parse(
+                ENVIRONMENT.DATABASE_URL, engine="panel.postgresql", conn_max_age=0
+            ),
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {
                 # What is asked for each call is planned once in a connection.
