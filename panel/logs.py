@@ -86,6 +86,5 @@ def configuration(level: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
             "celery": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
-            "urllib3": {"level": "ERROR"},
         },
     }

@@ -125,6 +125,7 @@ class TestCommand:
             ("--pace", "fast"),
             ("--dlr-url", "ftp://127.0.0.1/"),
             ("--dlr-url", "/dlr/simulator/"),
+            ("--dlr-url", "http://127.0.0.1:99999/"),
         ],
     )
     def test_names_the_option_that_is_wrong(self, tmp_path, option, value):

@@ -23,10 +23,10 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
-import urllib3
-from urllib3.exceptions import HTTPError
 
 from sms_accounts.carriers import simulated_numbers
+from sms_accounts.carriers.base import OutcomeUnknown, TryLater
+from sms_accounts.carriers.http.wire import Line, Request
 from sms_accounts.carriers.simulated_air import fits
 from sms_accounts.carriers.simulated_numbers import Behaviour, Plan
 from sms_accounts.carriers.simulated_state import Pending, State, Taking, Verdict
@@ -40,6 +40,7 @@ _LONGEST_BODY = 64 * 1024
 _GATHERING = timedelta(milliseconds=250)
 _FIRST_WAIT = timedelta(milliseconds=100)
 _LONGEST_WAIT = timedelta(seconds=5)
+_ANSWER_WITHIN = timedelta(seconds=8)
 _LONGEST_EARLY = timedelta(seconds=3)
 
 
@@ -70,12 +71,6 @@ class SimulatedSmsc:
         except BaseException:
             self._listener.server_close()
             raise
-        self._dlrs = urllib3.PoolManager(
-            maxsize=_LANES,
-            retries=False,
-            timeout=urllib3.Timeout(connect=3, read=8),
-            headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
-        )
         self._lanes = [_Lane(number, self, dlr_url) for number in range(_LANES)]
         self._takes_replies = bool(reply_url)
         if reply_url:
@@ -108,7 +103,6 @@ class SimulatedSmsc:
         for lane in self._lanes:
             lane.wake()
             lane.thread.join()
-        self._dlrs.clear()
         self.state.close()
 
     def take(self, wire: Mapping[str, Any]) -> tuple[Taking, Plan]:
@@ -144,19 +138,6 @@ class SimulatedSmsc:
             if self.stopping.wait(0.01):
                 return
 
-    def report(self, url: str, dlrs: list[Pending]) -> bool:
-        """Send DLRs or replies in one call; tell whether the panel took them."""
-        body = "[" + ",".join(dlr.body for dlr in dlrs) + "]"
-        try:
-            response = self._dlrs.request("POST", url, body=body.encode(), redirect=False)
-        except HTTPError as broken:
-            log.warning("dlrs_not_taken", dlrs=len(dlrs), reason=type(broken).__name__)
-            return False
-        if not 200 <= response.status < 300:
-            log.warning("dlrs_not_taken", dlrs=len(dlrs), reason=response.status)
-            return False
-        return True
-
 
 class _Lane:
     """A thread that sends its share of the DLRs, or all replies, in order, until each is taken."""
@@ -166,6 +147,7 @@ class _Lane:
         self._number = number
         self._smsc = smsc
         self._url = url
+        self._line = Line(url, answer_within=_ANSWER_WITHIN)
         self._woken = threading.Event()
         self._wakes_at = datetime.max.replace(tzinfo=UTC)
 
@@ -184,7 +166,7 @@ class _Lane:
             if not dlrs:
                 self._sleep()
                 continue
-            if self._smsc.report(self._url, dlrs):
+            if self._are_taken(dlrs):
                 self._smsc.state.forget(dlrs)
                 wait = _FIRST_WAIT
                 # A busy lane gathers what comes next, so that many DLRs share one call.
@@ -192,6 +174,25 @@ class _Lane:
                 continue
             self._smsc.stopping.wait(wait.total_seconds())
             wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _are_taken(self, dlrs: list[Pending]) -> bool:
+        """Send DLRs or replies in one call; tell whether the panel took them."""
+        headers = (
+            ("Authorization", f"Bearer {self._smsc.secret}"),
+            ("Content-Type", "application/json"),
+        )
+        body = "[" + ",".join(dlr.body for dlr in dlrs) + "]"
+        request = Request(method="POST", url=self._url, headers=headers, body=body.encode())
+        reason: object
+        try:
+            reason = self._line.call(request).status
+        except (TryLater, OutcomeUnknown) as failed:
+            reason = str(failed)
+        else:
+            if 200 <= reason < 300:
+                return True
+        log.warning("dlrs_not_taken", dlrs=len(dlrs), reason=reason)
+        return False
 
     def _sleep(self) -> None:
         # In this order: whatever is stored from here on either is seen by the query, or finds
