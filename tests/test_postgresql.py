@@ -1,4 +1,4 @@
-"""Moments are read from PostgreSQL as Django would read them."""
+"""Connections to PostgreSQL: what they take for dear, and moments, which are those of Django."""
 
 from datetime import UTC, datetime
 
@@ -68,3 +68,25 @@ def test_no_moment_is_read_in_python():
     assert not issubclass(loader, TimestamptzLoader)
     with connection.cursor() as cursor:
         assert cursor.cursor.adapters.get_loader(_TIMESTAMPTZ, Format.TEXT) is loader
+
+
+class TestCostOfRows:
+    def cost(self, options: str = "") -> str:
+        wrapper = connection.copy()
+        wrapper.settings_dict["OPTIONS"] = {"options": options} if options else {}
+        try:
+            with wrapper.cursor() as cursor:
+                cursor.execute("SHOW random_page_cost")
+                found: str = cursor.fetchone()[0]
+        finally:
+            wrapper.close()
+        return found
+
+    def test_is_that_of_disks_without_an_arm(self):
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW random_page_cost")
+            assert cursor.fetchone() == ("1.1",)
+        assert self.cost() == "1.1"
+
+    def test_is_left_where_somebody_has_set_it(self):
+        assert self.cost("-c random_page_cost=2") == "2"
