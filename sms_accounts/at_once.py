@@ -149,7 +149,7 @@ def _store(priced: Sequence[Priced], callers: Sequence[Caller]) -> list[Stored]:
     [row] = bulk.ask(
         _statement(of_several=of_several),
         (
-            *_as_given(list(users), of_several=of_several),
+            *_as_given(sorted(users), of_several=of_several),
             *SUBMISSIONS.told(
                 submission(*given) for given in zip(ids, priced, wallets, strict=True)
             ),
@@ -161,6 +161,7 @@ def _store(priced: Sequence[Priced], callers: Sequence[Caller]) -> list[Stored]:
             *(len(users), len(priced), receivers),
             *([_array(prices)] if of_several else []),
             *_as_given(list(prices.items()), of_several=of_several),
+            *([_array(prices)] if of_several else []),
             len(priced),
             *(SUBMISSIONS.sequence, more_submissions),
             *(MESSAGES.sequence, more_messages),
@@ -222,21 +223,28 @@ def _given(columns: int, *, of_several: bool) -> str:
 def _statement(*, of_several: bool) -> str:
     """Return the statement, which locks what all others lock, in their order: users, then purses.
 
-    It fails with a division by zero where not each entry could be made.
+    It fails with a division by zero where not each entry could be made. Users are looked for one
+    by one, by the key alone, and what else they must be is said beside it: the plan is kept, and
+    may be of a time when the table was so small that any index would do, or none.
     """
     user, account = ApiUser._meta.db_table, Account._meta.db_table
-    locked = f"purses AS MATERIALIZED ({purses.LOCK_ALL})," if of_several else ""
+    locked, are_locked = "", "TRUE"
+    if of_several:
+        locked = f"purses AS MATERIALIZED ({purses.LOCK_ALL}),"
+        are_locked = purses.ARE_LOCKED
     taking = purses.TAKE_QUIETLY.format(
-        prices=_given(2, of_several=of_several),
-        is_locked="w.id IN (SELECT id FROM purses)" if of_several else "TRUE",
+        prices=_given(2, of_several=of_several), are_locked=are_locked
     )
     return f"""
         WITH users AS MATERIALIZED (
-            SELECT u.id FROM {user} u JOIN {account} a ON a.id = u.account_id
-            JOIN {_given(4, of_several=of_several)} AS e (id, wallet_id, revision, of_account)
-                ON e.id = u.id AND e.wallet_id = u.wallet_id
-                AND e.revision = u.revision AND e.of_account = a.revision
-            WHERE u.is_enabled AND u.deleted_at IS NULL ORDER BY u.id FOR SHARE OF u
+            SELECT found.is_as_told
+            FROM {_given(4, of_several=of_several)} AS e (id, wallet_id, revision, of_account),
+            LATERAL (
+                SELECT u.is_enabled AND u.deleted_at IS NULL AND u.wallet_id = e.wallet_id
+                    AND u.revision = e.revision AND a.revision = e.of_account AS is_as_told
+                FROM {user} u JOIN {account} a ON a.id = u.account_id
+                WHERE u.id = e.id FOR SHARE OF u
+            ) AS found
         ),
         submissions AS (
             {SUBMISSIONS.insertion}
@@ -244,7 +252,8 @@ def _statement(*, of_several: bool) -> str:
         ),
         messages AS ({MESSAGES.insertion} RETURNING 1),
         ready AS MATERIALIZED (
-            SELECT (SELECT count(*) FROM users) = %s AND (SELECT count(*) FROM submissions) = %s
+            SELECT (SELECT count(*) FROM users WHERE is_as_told) = %s
+                AND (SELECT count(*) FROM submissions) = %s
                 AND (SELECT count(*) FROM messages) = %s AS is_so
         ),
         {locked}

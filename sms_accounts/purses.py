@@ -80,7 +80,7 @@ TAKE_QUIETLY = f"""
     FROM {{prices}} AS d (id, price)
     WHERE w.id = d.id AND (SELECT is_so FROM ready) AND w.credits - d.price >= w.reserve
         AND (w.highest_threshold IS NULL OR w.credits - d.price - w.reserve > w.highest_threshold)
-        AND {{is_locked}}
+        AND {{are_locked}}
     RETURNING w.id, w.credits, w.reserve, w.highest_threshold, d.price
 """  # noqa: S608
 # Several of them are locked in the order that all keep, before one is changed.
@@ -88,6 +88,8 @@ LOCK_ALL = f"""
     SELECT id FROM {_WALLET} WHERE id = ANY(%s::bigint[]) AND (SELECT is_so FROM ready)
     ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608
+# All of them are, before the first is looked at.
+ARE_LOCKED = "w.id = ANY(%s::bigint[]) AND (SELECT count(*) FROM purses) > 0"
 
 
 def room(spendable: int, highest_threshold: int | None) -> Decimal:

@@ -1,5 +1,7 @@
 """Orders of remembered callers are stored in one round trip, or as carefully as all others."""
 
+import itertools
+import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -250,3 +252,24 @@ def test_of_one_purse_no_more_is_taken_than_it_holds_however_it_is_taken():
     assert spendable(user) == 0
     assert Message.objects.count() == Submission.objects.count() == 50
     assert books.wrong_books() == []
+
+
+@pytest.mark.parametrize("of_several", [False, True])
+def test_rows_are_found_by_their_keys_however_old_the_plan_is(user, of_several):
+    """The plan is kept, and may be made of tables in which there was next to nothing."""
+    numbers = itertools.count(1)
+    statement = re.sub(
+        "%s", lambda _: f"${next(numbers)}", at_once._statement(of_several=of_several)
+    )
+    nothing = ", ".join(["NULL"] * (next(numbers) - 1))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(f"PREPARE store AS {statement}")
+        cursor.execute(f"EXPLAIN EXECUTE store ({nothing})")
+        plan = "\n".join(row for (row,) in cursor.fetchall())
+        cursor.execute("DEALLOCATE store")
+
+    assert "sms_accounts_apiuser_pkey" in plan
+    assert "sms_accounts_wallet_pkey" in plan
+    assert "Seq Scan" not in plan
+    assert "api_user_login" not in plan
