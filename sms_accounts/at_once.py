@@ -161,7 +161,6 @@ def _store(priced: Sequence[Priced], callers: Sequence[Caller]) -> list[Stored]:
             *(len(users), len(priced), receivers),
             *([_array(prices)] if of_several else []),
             *_as_given(list(prices.items()), of_several=of_several),
-            *([_array(prices)] if of_several else []),
             len(priced),
             *(SUBMISSIONS.sequence, more_submissions),
             *(MESSAGES.sequence, more_messages),

@@ -89,7 +89,7 @@ LOCK_ALL = f"""
     ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608
 # All of them are, before the first is looked at.
-ARE_LOCKED = "w.id = ANY(%s::bigint[]) AND (SELECT count(*) FROM purses) > 0"
+ARE_LOCKED = "(SELECT count(*) FROM purses) > 0"
 
 
 def room(spendable: int, highest_threshold: int | None) -> Decimal:

@@ -30,6 +30,7 @@ from sms_accounts.models import (
     Habit,
     LedgerEntry,
     Message,
+    MessageEvent,
     State,
     Submission,
     UserDay,
@@ -317,6 +318,15 @@ class TestCount:
             slow.pk,
             quick.pk,
         }
+
+    def test_knows_an_end_from_what_came_before_it(self):
+        message = make_message(user=make_api_user())
+        for state in ("enroute", "enroute", "", "delivered"):
+            MessageEvent.objects.create(message=message, state=state, at=timezone.now())
+
+        counting.count()
+        [day] = UserDay.objects.all()
+        assert (day.messages, day.delivered, day.failed, day.cancelled) == (1, 1, 0, 0)
 
     def test_keeps_one_row_for_a_quarter_of_an_hour(self, time_machine):
         time_machine.move_to(BEGIN, tick=False)
