@@ -180,9 +180,10 @@ class Bell:
 
     # A worker that was woken goes on until nothing is due; who rings meanwhile wakes another one.
     PAUSE = timedelta(milliseconds=100)
-    # Where so many ring in one pause the worker is at it all the time, and each ring costs it as
-    # much as a message does: the next comes after so many pauses.
-    MANY, LONGER = 25, 4
+    # Where so many ring in one pause the worker is at it all the time, and hearing a ring keeps it
+    # from that: the next comes so long after the last.
+    MANY = 25
+    LONGER_PAUSE = timedelta(milliseconds=400)
 
     def __init__(self, task: Task[[], None], *, pause: timedelta = PAUSE) -> None:
         self._task = task
@@ -214,7 +215,7 @@ class Bell:
             ring(self._task)
             time.sleep(self._pause.total_seconds())
             if self._rings >= self.MANY:
-                time.sleep((self._pause * (self.LONGER - 1)).total_seconds())
+                time.sleep((self.LONGER_PAUSE - self._pause).total_seconds())
 
 
 delivery_bell = Bell(deliver_due)
