@@ -159,7 +159,7 @@ def _store(priced: Sequence[Priced], callers: Sequence[Caller]) -> list[Stored]:
                 for row in messages(message_ids, pk, one)
             ),
             *(len(users), len(priced), receivers),
-            *([_array(prices)] if of_several else []),
+            *([bulk.array(prices)] if of_several else []),
             *_as_given(list(prices.items()), of_several=of_several),
             len(priced),
             *(SUBMISSIONS.sequence, more_submissions),
@@ -200,12 +200,7 @@ def _left(purses_after: Iterable[Iterable[Any]], prices: Mapping[int, int]) -> d
 
 def _as_given(rows: Sequence[tuple[int, ...]], *, of_several: bool) -> Iterable[Any]:
     """Return rows as they are given: the columns of several as arrays, and the values of one."""
-    return map(_array, zip(*rows, strict=True)) if of_several else rows[0]
-
-
-def _array(numbers: Iterable[int]) -> str:
-    """Return numbers as the database writes them; psycopg takes four times as long for a list."""
-    return f"{{{','.join(map(str, numbers))}}}"
+    return map(bulk.array, zip(*rows, strict=True)) if of_several else rows[0]
 
 
 def _given(columns: int, *, of_several: bool) -> str:

@@ -35,6 +35,11 @@ def together() -> Iterator[None]:
         yield
 
 
+def array(numbers: Iterable[int]) -> str:
+    """Return numbers as PostgreSQL writes them; psycopg takes four times as long for a list."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
 def is_alone() -> bool:
     """Say whether a statement is a transaction of its own."""
     return not _database().in_atomic_block
@@ -198,7 +203,8 @@ class Changes:
         if connection.vendor == "postgresql":
             names = self._json_names
             stored = json.dumps([dict(zip(names, row, strict=True)) for row in told])
-            return {key for (key,) in ask(self._change_all, (stored, [row[0] for row in told]))()}
+            keys = array(row[0] for row in told)
+            return {key for (key,) in ask(self._change_all, (stored, keys))()}
         return {row[0] for row in told if self._is_changed(row)}
 
     def _is_changed(self, row: Sequence[Any]) -> bool:
