@@ -36,14 +36,14 @@ LATELY = timedelta(seconds=2)
 # answers, and at most; and taken ahead for each of them.
 OF_ONE_URL = 8
 MOST_OF_ONE_URL = 32
-AHEAD = 16
+AHEAD = 32
 # How many more a place makes at most, one after the other, without asking again: while many wait,
 # and for as long as each is answered well at once.
 MOST_ALONG = 7
 SLOW = timedelta(seconds=1)
 
 # How many rows are looked at in one go, and how often a backlog without anything due.
-LOOKED_AT = 512
+LOOKED_AT = 1024
 LOOK_AGAIN = timedelta(seconds=2)
 
 # How long a worker that has calls to make does not look for others, and how many times as long as
