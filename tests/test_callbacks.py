@@ -1,11 +1,8 @@
 """Callbacks: what the customer's URL is called with, when, and how often."""
 
-import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 import time_machine
@@ -22,7 +19,6 @@ from sms_accounts import (
     outbound_urls,
 )
 from sms_accounts.models import Account, Callback, CallbackAttempt, CallbackEndpoint
-from sms_accounts.outbound_connections import Connections
 from tests.factories import make_account, make_api_user, make_callback, make_message
 from tests.plans import plan_of
 from tests.races import at_once
@@ -330,35 +326,6 @@ class TestWorkers:
         assert len({request.target for request in receiver.requests}) == 12
         assert len(receiver.requests) == 12
         assert CallbackAttempt.objects.count() == 12
-
-    @pytest.mark.parametrize(
-        ("third", "expected"),
-        [("good", 8), ("slow", 3), ("refused", 3), ("fault", 3), ("late", 3)],
-    )
-    def test_of_one_place_wait_for_none_that_has_trouble(self, monkeypatch, third, expected):
-        now, clock = timezone.now(), [0.0]
-        quick, slow = timedelta(milliseconds=5), callback_lines.SLOW + timedelta(seconds=0.1)
-
-        def call(number, _connections):
-            if number != 3:
-                return callback_results.Outcome(at=now, duration=quick, status=200)
-            if third == "fault":
-                raise ValueError
-            clock[0] += callbacks.LONGEST_RUN.total_seconds() + 0.1 if third == "late" else 0
-            duration = slow if third == "slow" else quick
-            return callback_results.Outcome(
-                at=now, duration=duration, status=500 if third == "refused" else 200
-            )
-
-        monkeypatch.setattr(callbacks, "_call", call)
-        monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-
-        orders = cast("list[callbacks._Order]", list(range(1, 9)))
-        with contextlib.closing(Connections()) as connections:
-            outcomes = callbacks._call_one_after_the_other(orders, connections)
-
-        assert len(outcomes) == expected
-        assert outcomes[-1].is_fault == (third == "fault")
 
     def test_do_not_let_a_slow_receiver_hold_up_a_good_one(self, receiver):
         """The good one's call comes last, after many slow ones."""
