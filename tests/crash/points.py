@@ -108,7 +108,7 @@ POINTS = (
         "dlr.apply",
         "read",
         "sms_accounts.reports:apply",
-        recurs_for=("of many parts", "to many receivers"),
+        recurs_for=("of many parts",),
     ),
     *_commit("callback.claim", "call", "sms_accounts.callbacks:_claim"),
     Point(
