@@ -188,8 +188,8 @@ def _events_of(callbacks: Sequence[Callback]) -> Mapping[int, list[MessageEvent]
 def _call_one_after_the_other(orders: Sequence[_Order], connections: Connections) -> list[Outcome]:
     """Make calls to one URL, the first in any case; return what came of those that were made.
 
-    The others wait no longer than a moment for one that has trouble. Runs in a thread of its own
-    and never touches the database.
+    The others wait for one that has trouble as long as that takes, `TIMEOUT` at most, and are then
+    left for other places. Runs in a thread of its own and never touches the database.
     """
     until = time.monotonic() + LONGEST_RUN.total_seconds()
     outcomes = []
