@@ -4,14 +4,18 @@ SQLite lets one transaction write at a time. Those who wait for it poll, with sl
 tenth of a second between two looks, so that under load most of the time nobody writes and the
 unlucky wait for long. Here a transaction first takes an exclusive lock on a file beside the
 database: the kernel wakes the next writer the moment the last one has committed, and lets go of
-the lock of a process that was killed.
+the lock of a process that was killed. So does a statement that writes and is a transaction of its
+own: beside such a queue it would find the database free by luck alone.
 """
 
 import fcntl
 import os
+from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+
+_WRITING = {"INSERT", "UPDATE", "DELETE"}
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -20,6 +24,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._queue: int | None = None
+        self.execute_wrappers.append(self._in_turn)
+
+    def _in_turn(
+        self,
+        execute: Callable[..., Any],
+        sql: str,
+        params: Any,
+        many: bool,  # noqa: FBT001  # Django gives it so
+        context: dict[str, Any],
+    ) -> Any:
+        if self.in_atomic_block or sql.lstrip()[:6].upper() not in _WRITING:
+            return execute(sql, params, many, context)
+        self._wait_in_queue()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self._leave_queue()
 
     def _start_transaction_under_autocommit(self) -> None:
         self._wait_in_queue()
