@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.duration import duration_iso_string, duration_microseconds
 
@@ -205,7 +205,8 @@ class Changes:
             stored = json.dumps([dict(zip(names, row, strict=True)) for row in told])
             keys = array(row[0] for row in told)
             return {key for (key,) in ask(self._change_all, (stored, keys))()}
-        return {row[0] for row in told if self._is_changed(row)}
+        with transaction.atomic():
+            return {row[0] for row in told if self._is_changed(row)}
 
     def _is_changed(self, row: Sequence[Any]) -> bool:
         key, still, given = row[0], row[1 : 1 + len(self._still)], row[1 + len(self._still) :]

@@ -150,6 +150,16 @@ class TestChanges:
             ("queued", 4, "", None, Decimal("1.25")),
         ]
 
+    @pytest.mark.django_db(transaction=True)
+    def test_change_all_rows_or_none(self, submission):
+        first, second = _stored(submission, 2)
+        changes = Changes(Message, "due_at", still=("state",))
+
+        with pytest.raises(IntegrityError):
+            changes.store([(first, "queued", AT + timedelta(1)), (second, "queued", None)])
+
+        assert set(Message.objects.values_list("due_at", flat=True)) == {AT}
+
     def test_of_no_rows_ask_nothing(self, django_assert_num_queries):
         with django_assert_num_queries(0):
             assert self.CHANGES.store([]) == set()
