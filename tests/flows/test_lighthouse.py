@@ -59,9 +59,9 @@ def judged(port: int, url: str) -> dict[str, Any]:
 def check(port: int, url: str) -> None:
     for _ in range(TRIES):
         found = judged(port, url)
+        print(url, found["scores"])
         if min(found["scores"].values()) >= LEAST:
             break
-    print(url, found["scores"])
     assert min(found["scores"].values()) >= LEAST, found["against"]
 
 
