@@ -73,7 +73,8 @@ class Submission(models.Model):
     api_user = models.ForeignKey(
         ApiUser, models.PROTECT, null=True, related_name="submissions", db_index=False
     )
-    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="+")
+    # No index: a purse is never deleted, and what it paid stands in its entries.
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="+", db_index=False)
     channel = models.CharField(_("channel"), max_length=8, choices=Channel.choices)
     sender = models.CharField(_("sender"), max_length=15)
     text = models.TextField(_("text"))

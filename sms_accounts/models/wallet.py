@@ -88,8 +88,13 @@ class LedgerEntry(models.Model):
     submission = models.ForeignKey(
         "Submission", models.PROTECT, null=True, related_name="ledger_entries"
     )
-    message = models.ForeignKey("Message", models.PROTECT, null=True, related_name="+")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    # Debits have neither of these two, and cost their indexes nothing: they stand below too.
+    message = models.ForeignKey(
+        "Message", models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("at"))
 
@@ -133,6 +138,14 @@ class LedgerEntry(models.Model):
                 fields=["account", "kind", "-id"],
                 condition=~models.Q(kind="debit"),
                 name="ledger_but_debits",
+            ),
+            models.Index(
+                fields=["message"],
+                condition=models.Q(message__isnull=False),
+                name="ledger_of_message",
+            ),
+            models.Index(
+                fields=["by"], condition=models.Q(by__isnull=False), name="ledger_of_person"
             ),
         ]
 
