@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -122,10 +123,15 @@ def _complete(receive: Receive) -> Receive:
     return checked
 
 
+@lru_cache(maxsize=100)
+def _encoded(named: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in named]
+
+
 async def _write(response: Response, send: Send) -> None:
     status, named, content = response
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()]
-    headers.append((b"content-length", str(len(content)).encode()))
+    length = (b"content-length", str(len(content)).encode())
+    headers = [*_encoded(tuple(named.items())), length]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 

@@ -18,6 +18,8 @@ from sms_accounts.models.api_user import Address
 log = structlog.get_logger(__name__)
 
 _LATELY = timedelta(minutes=1)
+# How long what is to be stored waits for more: each time is a transaction.
+GATHERING = timedelta(seconds=1)
 _MOST_REMEMBERED = 20_000
 
 # Of an accepted call: user, address, method, and whether it had the former password.
@@ -32,11 +34,11 @@ _lock = threading.Lock()
 _thread = ThreadPoolExecutor(1, thread_name_prefix="address-uses")
 
 
-def note_soon(signed_in: SignedIn, address: Address, *, method: AddressUse.Method) -> None:
+def note_soon(signed_in: SignedIn, address: str, *, method: AddressUse.Method) -> None:
     """Remember an accepted call from an address that the restrictions name; nobody waits for it.
 
-    A thread stores it together with what others bring meanwhile. Where it cannot, it is lost,
-    and the next call like it is stored.
+    A thread stores it together with what others bring in the next second. Where it cannot, it is
+    lost, and the next call like it is stored.
     """
     call = _call(signed_in, address, method)
     if _is_noted(call):
@@ -50,6 +52,7 @@ def note_soon(signed_in: SignedIn, address: Address, *, method: AddressUse.Metho
 
 
 def _store_waiting() -> None:
+    time.sleep(GATHERING.total_seconds())
     with _lock:
         calls = dict(_waiting)
         _waiting.clear()
@@ -83,8 +86,8 @@ def _store(calls: Mapping[_Call, datetime]) -> None:
     )
 
 
-def _call(signed_in: SignedIn, address: Address, method: AddressUse.Method) -> _Call:
-    return signed_in.user.pk, str(address), method, signed_in.with_former_password
+def _call(signed_in: SignedIn, address: str, method: AddressUse.Method) -> _Call:
+    return signed_in.user.pk, address, method, signed_in.with_former_password
 
 
 def _is_noted(call: _Call) -> bool:
@@ -105,7 +108,7 @@ def note(
     is not stored again, since it only says "lately"; each call from outside counts.
     """
     user, now = signed_in.user, timezone.now()
-    call = _call(signed_in, address, method)
+    call = _call(signed_in, str(address), method)
     if is_inside and _is_noted(call):
         return
     changes: dict[str, object] = {}

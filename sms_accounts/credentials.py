@@ -120,7 +120,7 @@ def _working_hashes(user: ApiUser | None) -> list[str]:
     """Return the hashes of the present and of the former password, where they work."""
     if user is None or not (user.is_enabled and user.account.is_enabled):
         return []
-    if user.has_former_password(timezone.now()):
+    if user.former_password and user.has_former_password(timezone.now()):
         return [user.password, user.former_password]
     return [user.password]
 

@@ -1,6 +1,7 @@
 """What every test gets: forgotten credentials before it, and right books after it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,6 +65,12 @@ def forgotten_credentials() -> None:
     routes.forget()
     lanes.forget()
     carrier_tallies.forget()
+
+
+@pytest.fixture(autouse=True)
+def no_gathering(monkeypatch) -> None:
+    """Have stored what a thread stores before the next test: it would find another database."""
+    monkeypatch.setattr(address_uses, "GATHERING", timedelta(0))
 
 
 @pytest.fixture(autouse=True)

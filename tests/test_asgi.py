@@ -2,8 +2,9 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -201,6 +202,21 @@ class TestByMemory:
         web.send(user)
 
         assert noted(user) == [("127.0.0.1", AddressUse.Method.URL)]
+
+    def test_notes_of_one_second_are_stored_together(self, web, user, monkeypatch):
+        other = make_api_user(account=user.account)
+        web.send(other)
+        address_uses.forget_all()
+        monkeypatch.setattr(address_uses, "GATHERING", timedelta(seconds=1))
+        stored: list[Mapping[address_uses._Call, object]] = []
+        monkeypatch.setattr(address_uses, "_store", stored.append)
+
+        with by_memory(web, calls=2):
+            web.send(user)
+            web.send(other)
+
+        address_uses._thread.submit(bool).result()
+        assert [{call[0] for call in calls} for calls in stored] == [{user.pk, other.pk}]
 
     def test_takes_raw_octets(self, web, user):
         query = urlencode(words(user)).encode().replace(b"Hello", "Grüße".encode())

@@ -31,7 +31,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         execute: Callable[..., Any],
         sql: str,
         params: Any,
-        many: bool,  # noqa: FBT001  # Django gives it so
+        many: bool,
         context: dict[str, Any],
     ) -> Any:
         if self.in_atomic_block or sql.lstrip()[:6].upper() not in _WRITING:

@@ -40,7 +40,7 @@ def http2sms(request: HttpRequest) -> HttpResponse:
         options = understood(said)
         signed_in = _signed_in(claim_of(said, address))
         _admit(said, signed_in, address)
-        order = order_of(said, options, signed_in.user, address)
+        order = order_of(said, options, signed_in.user, str(address))
         answer = accepted(submission.submit_with_others(order))
     except NotSent as refused:
         answer = refused.answer

@@ -44,7 +44,9 @@ class AtOnce:
         """Return status, headers and content; None where the ordinary way is to be taken."""
         said = said_plainly(query, form=form, authorization=authorization)
         address = address_of(peer, forwarded_for)
-        judged = _judged(said, address)
+        # A moment of work, and wanted twice.
+        written = str(address)
+        judged = _judged(said, address, written)
         if judged is None:
             return None
         signed_in, priced = judged
@@ -59,13 +61,13 @@ class AtOnce:
             answer = without_database(away)
         else:
             delivery_bell.ring()
-        address_uses.note_soon(signed_in, address, method=said.method)
+        address_uses.note_soon(signed_in, written, method=said.method)
         note(answer, said, address, signed_in.user)
         text = FORMATS[said.format](answer)
         return answer.http_status, headers(answer, said.format), text.encode()
 
 
-def _judged(said: Said, address: Address) -> tuple[SignedIn, orders.Priced] | None:
+def _judged(said: Said, address: Address, written: str) -> tuple[SignedIn, orders.Priced] | None:
     """Return who sends and what, where nothing speaks against it and nobody is to be asked."""
     signed_in = credentials.remembered(claim_of(said, address))
     if signed_in is None or said.get("idempotencyKey"):
@@ -74,7 +76,7 @@ def _judged(said: Said, address: Address) -> tuple[SignedIn, orders.Priced] | No
     if not user.allows(address) or refuses_method(user, said) or not price_list.is_fresh():
         return None
     try:
-        order = order_of(said, understood(said), user, address, judged_by=signed_in.caller)
+        order = order_of(said, understood(said), user, written, judged_by=signed_in.caller)
         return signed_in, orders.priced(order)
     except (NotSent, orders.Refused, SynchronousOnlyOperation):
         # The last: the rates have grown too old since, and an event loop waits for no query.

@@ -114,7 +114,7 @@ def order_of(
     said: Said,
     options: Options,
     user: ApiUser,
-    address: Address,
+    address: str,
     *,
     judged_by: Caller | None = None,
 ) -> orders.Order:
@@ -133,7 +133,7 @@ def order_of(
         wants_replies=options.wants_replies,
         scheduled_at=_deferred(said, user.account),
         idempotency_key=said.get("idempotencyKey"),
-        address=str(address),
+        address=address,
         judged_by=judged_by,
     )
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -43,7 +43,7 @@ class Said:
         asked = self.get("contentType").lower()
         return asked if asked in FORMATS else DEFAULT_FORMAT
 
-    @property
+    @cached_property
     def receivers(self) -> list[str]:
         return [given for given in self.get("to").split(",") if given.strip()]
 
@@ -169,8 +169,9 @@ def _proper(wire_name: bytes) -> str | None:
 
 
 def _decoded(encoded: bytes) -> str:
-    spaced = encoded.replace(b"+", b" ")
-    return _text(unquote_to_bytes(spaced) if b"%" in spaced else spaced)
+    if b"+" in encoded:
+        encoded = encoded.replace(b"+", b" ")
+    return _text(unquote_to_bytes(encoded) if b"%" in encoded else encoded)
 
 
 def _text(octets: bytes) -> str:
