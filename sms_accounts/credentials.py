@@ -95,9 +95,9 @@ def authenticate(claim: Claim) -> SignedIn:
     """Return whose credentials these are; raises WrongCredentials, guesses.TooManyTries.
 
     A right password is remembered in this process, as a keyed digest bound to the stored hash,
-    so that a busy script pays for the slow hash once in five minutes. Whatever is wrong, the
-    slow hash is computed as often, for nobody too: the time that the answer takes does not
-    tell an unknown account, an unknown login, a wrong password and a disabled user apart.
+    so that a busy script pays for the slow hash once, until it rests for five minutes. Whatever
+    is wrong, the slow hash is computed as often, for nobody too: the time that the answer takes
+    does not tell an unknown account, an unknown login, a wrong password and a disabled user apart.
     """
     user = callers.read(claim.account, claim.login)
     hashes = _working_hashes(user)
@@ -161,24 +161,35 @@ def _is_known(user: ApiUser | None, claim: Claim) -> bool:
 
 
 class _Remembered:
-    """Digests of passwords that were right a short time ago, the oldest forgotten first."""
+    """Digests of passwords that were right, for as long as they come again in a short time.
+
+    Of too many the one that has not come for longest is forgotten. That an end is fixed from the
+    first time would guard nothing, since the stored hash is part of a digest; but all scripts that
+    began together, as after a restart, would pay for their slow hashes together time and again.
+    """
 
     def __init__(self) -> None:
         self._until: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
 
     def knows(self, user: ApiUser, stored: str, password: str) -> bool:
-        digest = _digest(user, stored, password)
+        digest, now = _digest(user, stored, password), time.monotonic()
         with self._lock:
-            until = self._until.get(digest)
-        return until is not None and until > time.monotonic()
+            is_known = self._until.get(digest, 0.0) > now
+            if is_known:
+                self._keep(digest, now)
+        return is_known
 
     def remember(self, user: ApiUser, stored: str, password: str) -> None:
-        until = time.monotonic() + REMEMBERED_FOR.total_seconds()
+        digest, now = _digest(user, stored, password), time.monotonic()
         with self._lock:
-            self._until[_digest(user, stored, password)] = until
+            self._keep(digest, now)
             while len(self._until) > MOST_REMEMBERED:
                 self._until.popitem(last=False)
+
+    def _keep(self, digest: bytes, now: float) -> None:
+        self._until[digest] = now + REMEMBERED_FOR.total_seconds()
+        self._until.move_to_end(digest)
 
     def clear(self) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -45,6 +46,30 @@ class TestRightPassword:
         sign_in(user)
 
         assert len(slow_checks) == 2
+
+    def test_is_not_checked_again_while_it_comes_time_and_again(self, slow_checks, monkeypatch):
+        user = make_api_user()
+        now = [1000.0]
+        monkeypatch.setattr(credentials, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+        for _ in range(4):
+            sign_in(user)
+            now[0] += credentials.REMEMBERED_FOR.total_seconds() - 1
+        assert len(slow_checks) == 1
+
+        now[0] += 1
+        sign_in(user)
+        assert len(slow_checks) == 2
+
+    def test_that_came_last_stays_where_there_is_room_for_few(self, slow_checks, monkeypatch):
+        monkeypatch.setattr(credentials, "MOST_REMEMBERED", 2)
+        first, second, third = make_api_user(), make_api_user(), make_api_user()
+        for user in (first, second, first, third):
+            sign_in(user)
+        assert len(slow_checks) == 3
+
+        sign_in(first)
+        assert len(slow_checks) == 3
 
     def test_of_another_user_is_not_remembered_for_this_one(self, slow_checks):
         first = make_api_user(password="First12345")
