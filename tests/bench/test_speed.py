@@ -38,7 +38,7 @@ SECONDS = in_bench(4000, otherwise=400) / 1000
 WARM_UP = in_bench(2, otherwise=0)
 PROCESSES = min(os.cpu_count() or 1, 4)
 # So many calls a second at least of users whom a process does not know yet, hash included.
-FIRST_CALLS = 50
+FIRST_CALLS = 20
 # As many as the baseline is quickest with.
 BASELINE_THREADS = 32
 
