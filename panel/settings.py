@@ -169,9 +169,11 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # No retries: whoever rings holds a request, and a ring is never waited for. A worker that lost
 # its broker has settings of its own for coming back.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_timeout": 5,
+    "socket_timeout": 2,
     "socket_connect_timeout": 2,
     "max_retries": 0,
+    # A worker asks the broker every second, and looks this often whether it still answers.
+    "health_check_interval": 3,
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

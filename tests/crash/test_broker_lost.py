@@ -10,6 +10,7 @@ import redis
 
 from tests.crash.scripts import (
     Scripts,
+    call,
     carrier_took,
     checked,
     open_account,
@@ -26,6 +27,8 @@ pytestmark = [pytest.mark.whole_program, long]
 ROUNDS = in_bench(20, otherwise=2)
 # How long after the last message was accepted it may arrive, with a broker or without.
 BACKLOG_GONE = 60
+# How late the message of an idle program may be while the broker takes connections and is silent.
+LATE = 30
 
 
 @pytest.fixture
@@ -90,6 +93,16 @@ def test_what_is_under_way_arrives_once(program, broker):
     assert sorted(carrier_took(program)) == sorted(scripts.accepted)
     books = program.manage("check_books")
     assert books.returncode == 0, books.stdout
+
+
+def test_who_waits_for_a_silent_broker_gives_it_up(program, broker):
+    open_account(program, credits=10)
+    assert call(program).status == 200
+    until(lambda: states(program) == {"delivered": 1}, within=60, told=lambda: states(program))
+
+    with hanging(broker):
+        assert call(program).status == 200
+        until(lambda: states(program) == {"delivered": 2}, within=LATE, told=lambda: states(program))
 
 
 @contextmanager
