@@ -16,7 +16,13 @@ from tests.flows.test_guide import fill_in_sign_in
 from tests.simulator_rig import unused_port
 from tests.sizes import long
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_program, pytest.mark.on_embedded, long]
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.browser,
+    pytest.mark.whole_program,
+    pytest.mark.on_embedded,
+    long,
+]
 
 LEAST = 95
 # How often a page may be judged anew: a machine that is busy with something else makes it slow.
