@@ -74,8 +74,9 @@ def _functions() -> dict[str, Callable[..., Any]]:
         return model._default_manager.aggregate(last=models.Max("pk"))["last"] or 0
 
     def progress() -> dict[str, int]:
-        """How many parts were handed over, reported on, and how many calls were made."""
+        """How many messages there are, parts handed over and reported on, and calls made."""
         return {
+            "accepted": last(Message),
             "handed over": last(Attempt),
             "reported": last(DlrReport),
             "called": last(CallbackAttempt),
