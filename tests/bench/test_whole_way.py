@@ -131,20 +131,21 @@ def go_the_whole_way(running: tuple[Program, Teller], url: str, folder: Path) ->
         began = time.monotonic()
         sending = thread.submit(load, server, SIXTEEN, folder, seconds=SECONDS)
         time.sleep(WARM_UP + SECONDS / 2)
-        middle, at_middle = time.monotonic(), teller.ask("progress")
+        at_middle = so_far(teller)
         time.sleep(SECONDS / 2)
-        until, at_end = time.monotonic(), teller.ask("progress")
+        at_end = so_far(teller)
         ids = sending.result()[1]
     # Each is told when the carrier has taken it, and when it has arrived.
     ended, calls = reached(teller, "called", round(2 * MOST * len(ids)))
     assert_all_arrives(teller, len(ids))
     assert teller.ask("wrong_books") == "[] []"
-    more = {name: at_end[name] - at_middle[name] for name in ("accepted", "called")}
-    return Told(
-        more["accepted"] / (until - middle),
-        more["called"] / 2 / (until - middle),
-        calls / 2 / (ended - began),
-    )
+    passed, accepted, told = (end - middle for end, middle in zip(at_end, at_middle, strict=True))
+    return Told(accepted / passed, told / passed, calls / 2 / (ended - began))
+
+
+def so_far(teller: Teller) -> tuple[float, float, float]:
+    """Return the moment, and how many messages were accepted and told twice until then."""
+    return time.monotonic(), teller.ask("accepted"), teller.ask("progress")["called"] / 2
 
 
 def assert_all_arrives(teller: Teller, count: int) -> None:
