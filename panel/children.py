@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STOPS = {
     "web": (0, timedelta(seconds=3)),
     "worker": (1, timedelta(seconds=4)),
+    "incoming": (1, timedelta(seconds=4)),
     "callbacks": (1, timedelta(seconds=4)),
     "beat": (1, timedelta(seconds=4)),
     "smpp": (1, timedelta(seconds=4)),
@@ -120,8 +121,10 @@ def carrier(place: Place) -> Child:
 
 def workers(place: Place) -> list[Child]:
     """Return the workers and the beat that wakes them."""
-    # Callbacks go to receivers of others, which may be slow: they have threads of their own.
-    queues = {"worker": "delivery,alerts", "callbacks": "callbacks"}
+    # Callbacks go to receivers of others, which may be slow: they have threads of their own. And
+    # one process that hands messages over and reads what comes back is slower at both, since
+    # Python runs one thread of it at a time.
+    queues = {"worker": "delivery,alerts", "incoming": "incoming", "callbacks": "callbacks"}
     return [
         *(_worker(place, name=name, queues=names) for name, names in queues.items()),
         _child(

@@ -183,6 +183,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # A ring that nobody heard is worth nothing a moment later: beat rings again.
 CELERY_TASK_DEFAULT_QUEUE = "delivery"
 CELERY_TASK_ROUTES = {
+    "sms_accounts.tasks.record_dlrs": {"queue": "incoming"},
+    "sms_accounts.tasks.read_received": {"queue": "incoming"},
     "sms_accounts.tasks.call_due": {"queue": "callbacks"},
     "sms_accounts.tasks.alert_due": {"queue": "alerts"},
     "sms_accounts.tasks.tell_of_callbacks": {"queue": "alerts"},

@@ -113,7 +113,7 @@ OUTBOXES = (
         since="received_at",
         warn_after=timedelta(minutes=1),
         fail_after=timedelta(minutes=10),
-        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+        advice=gettext_lazy("See whether beat and a worker for the queue incoming run."),
     ),
     Outbox(
         name="replies",
@@ -122,7 +122,7 @@ OUTBOXES = (
         since="received_at",
         warn_after=timedelta(minutes=1),
         fail_after=timedelta(minutes=10),
-        advice=gettext_lazy("See whether beat and a worker for the queue delivery run."),
+        advice=gettext_lazy("See whether beat and a worker for the queue incoming run."),
     ),
     Outbox(
         name="callbacks",

@@ -28,5 +28,6 @@ def hear(
 def hear_all() -> None:
     """Everybody is there, as after a minute of `serve`."""
     hear(Heartbeat.Kind.WORKER, "worker@a", queues="alerts,delivery")
+    hear(Heartbeat.Kind.WORKER, "incoming@a", queues="incoming")
     hear(Heartbeat.Kind.WORKER, "callbacks@a", queues="callbacks")
     hear(Heartbeat.Kind.BEAT, "beat@a")

@@ -53,8 +53,8 @@ class TestTheTasks:
             task.name.rsplit(".", 1)[1] for task in tasks_of(app, queues=["delivery", "alerts"])
         }
 
-        assert {"deliver_due", "record_dlrs", "alert_due", "watch_carriers"} <= names
-        assert names.isdisjoint({"call_due", "purge", "remove_old", "renew_quotas"})
+        assert {"deliver_due", "send_batches", "alert_due", "watch_carriers"} <= names
+        assert names.isdisjoint({"call_due", "record_dlrs", "purge", "remove_old", "renew_quotas"})
 
 
 class TestARound:

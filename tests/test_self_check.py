@@ -37,7 +37,7 @@ from tests.simulator_rig import unused_port
 
 pytestmark = pytest.mark.django_db
 
-QUEUES = ("delivery", "alerts", "callbacks")
+QUEUES = ("delivery", "incoming", "callbacks", "alerts")
 
 
 @pytest.fixture(autouse=True)

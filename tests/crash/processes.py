@@ -19,12 +19,18 @@ ROLES = (
     "web process",
     "worker",
     "second worker",
+    "incoming",
     "callbacks",
     "beat",
     "carrier",
     "broker",
 )
-_WORKERS = {"worker@%h": "worker", "second@%h": "second worker", "callbacks@%h": "callbacks"}
+_WORKERS = {
+    "worker@%h": "worker",
+    "second@%h": "second worker",
+    "incoming@%h": "incoming",
+    "callbacks@%h": "callbacks",
+}
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ class SecondWorker:
         [first] = by_role(program)["worker"]
         folder = Path(f"/proc/{first}")
         words = (folder / "cmdline").read_text().rstrip("\0").split("\0")
-        other = {"worker@%h": "second@%h", "delivery,alerts": "delivery,alerts,callbacks"}
+        other = {"worker@%h": "second@%h", "delivery,alerts": "delivery,alerts,incoming,callbacks"}
         self._command = [other.get(word, word) for word in words]
         pairs = (folder / "environ").read_text().rstrip("\0").split("\0")
         self._environment = dict(pair.split("=", 1) for pair in pairs)

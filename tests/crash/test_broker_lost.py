@@ -102,7 +102,9 @@ def test_who_waits_for_a_silent_broker_gives_it_up(program, broker):
 
     with hanging(broker):
         assert call(program).status == 200
-        until(lambda: states(program) == {"delivered": 2}, within=LATE, told=lambda: states(program))
+        until(
+            lambda: states(program) == {"delivered": 2}, within=LATE, told=lambda: states(program)
+        )
 
 
 @contextmanager
