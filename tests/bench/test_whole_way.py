@@ -6,8 +6,8 @@
 lets a client send for a while to the program as `serve` starts it, waits until the last message is
 delivered and told, and then lets it work off a short queue and a long one; it compares that with
 how much is accepted by the web server alone. Carrier, client, receiver and database share the
-machine.
-Nothing is judged here but that every message was delivered and told, and that the books are right.
+machine. Nothing is judged here but that every message was delivered and told, and that the books
+are right.
 """
 
 import os
