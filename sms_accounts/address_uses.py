@@ -148,5 +148,7 @@ def _remember(call: _Call) -> None:
 
 
 def forget_all() -> None:
-    """Forget what this process has noted (tests begin with that)."""
+    """Forget what this process has noted, and what it was to store (tests begin with that)."""
+    with _lock:
+        _waiting.clear()
     _noted.clear()

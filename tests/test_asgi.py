@@ -218,6 +218,18 @@ class TestByMemory:
         address_uses._thread.submit(bool).result()
         assert [{call[0] for call in calls} for calls in stored] == [{user.pk, other.pk}]
 
+    def test_notes_that_were_forgotten_are_not_stored_with_later_ones(self, web, user, monkeypatch):
+        address_uses.forget_all()
+        noted(user)
+        AddressUse.objects.all().delete()
+        monkeypatch.setattr(address_uses, "GATHERING", timedelta(seconds=1))
+        with by_memory(web, calls=1):
+            web.send(user)
+
+        address_uses.forget_all()
+
+        assert noted(user) == []
+
     def test_takes_raw_octets(self, web, user):
         query = urlencode(words(user)).encode().replace(b"Hello", "Grüße".encode())
 
