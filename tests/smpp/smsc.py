@@ -189,6 +189,11 @@ class Smsc:
         )
         return Pdu(Command.DELIVER_SM, 0, next(self._sequences), message.encode())
 
+    @property
+    def has_bound(self):
+        """Tell whether it takes somebody for bound: a moment later than the other side does."""
+        return any(each.role for each in self.connections)
+
     def report_at_once(self, ids_and_msisdns, *, window=200, within=600):
         """Send a receipt for each id, many before the first is answered; return how many were."""
         connection = next(each for each in self.connections if each.role)

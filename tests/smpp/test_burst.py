@@ -52,7 +52,7 @@ def test_every_receipt_of_a_burst_is_stored_and_matched():
     clerk = threading.Thread(target=desk.work)
     clerk.start()
     session = fast_session(options_for(smsc.port), desk)
-    wait_until(lambda: session.is_bound, reason="not bound")
+    wait_until(lambda: session.is_bound and smsc.has_bound, reason="not bound")
     began = time.monotonic()
 
     answered = smsc.report_at_once(
