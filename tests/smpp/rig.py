@@ -12,7 +12,8 @@ from sms_accounts.carriers.smpp.options import Options
 from sms_accounts.carriers.smpp.session import Session
 from tests.carriers.contract import Numbers
 from tests.simulator_rig import wait_until
-from tests.smpp.smsc import PASSWORD, UNKNOWN_STATUS, Smsc
+from tests.smpp.conduct import UNKNOWN_STATUS
+from tests.smpp.smsc import PASSWORD, Smsc
 from tests.smpp.test_receipts import deliver_sm
 
 FAST = Timing(
