@@ -52,17 +52,18 @@ def test_every_receipt_of_a_burst_is_stored_and_matched():
     clerk = threading.Thread(target=desk.work)
     clerk.start()
     session = fast_session(options_for(smsc.port), desk)
-    wait_until(lambda: session.is_bound and smsc.has_bound, reason="not bound")
-    began = time.monotonic()
-
-    answered = smsc.report_at_once(
-        (f"{number + 1:08X}", message.msisdn) for number, message in enumerate(messages)
-    )
-    stored_after = time.monotonic() - began
-    session.stop()
-    desk.close()
-    clerk.join()
-    smsc.stop()
+    try:
+        wait_until(lambda: session.is_bound and smsc.has_bound, reason="not bound")
+        began = time.monotonic()
+        answered = smsc.report_at_once(
+            (f"{number + 1:08X}", message.msisdn) for number, message in enumerate(messages)
+        )
+        stored_after = time.monotonic() - began
+    finally:
+        session.stop()
+        desk.close()
+        clerk.join()
+        smsc.stop()
     reports.record_dlrs()
 
     print(
