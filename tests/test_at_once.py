@@ -130,7 +130,7 @@ class TestOneTrip:
     def test_stores_nothing_where_the_database_refuses_a_part_at_the_end(self, user, monkeypatch):
         rows = order_rows.messages
         monkeypatch.setattr(
-            at_once, "messages", lambda *given: [(row[0], 0, *row[2:]) for row in rows(*given)]
+            at_once, "messages", lambda *given: [(*row[:2], 0, *row[3:]) for row in rows(*given)]
         )
 
         with pytest.raises(IntegrityError):
