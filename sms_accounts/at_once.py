@@ -9,11 +9,10 @@ one statement and for nobody's thoughts. PostgreSQL only.
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DataError, connection
 from psycopg import errors
@@ -33,8 +32,7 @@ MOST_KEYS = 1000
 MOST_REMEMBERED = 20_000
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """The keys of a submission and of its messages, and what can be spent after it."""
 
     submission_id: int

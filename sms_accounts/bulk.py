@@ -114,9 +114,11 @@ class Table:
 
     def _converted(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
         converts = self._converts
-        return [
-            [convert(value) for convert, value in zip(converts, row, strict=True)] for row in rows
-        ]
+        stored = [list(row) for row in rows]
+        for row in stored:
+            for place, convert in converts:
+                row[place] = convert(row[place])
+        return stored
 
     def _told(self, stored: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
         names = self._json_names
@@ -143,8 +145,10 @@ class Table:
         ]
 
     @cached_property
-    def _converts(self) -> list[Convert]:
-        return [_conversion(field) for field in self._fields]
+    def _converts(self) -> list[tuple[int, Convert]]:
+        """Return the places of the columns that are not stored as they are, and what to do."""
+        converts = [_conversion(field) for field in self._fields]
+        return [(place, each) for place, each in enumerate(converts) if each is not _as_it_is]
 
     @cached_property
     def _others(self) -> list[Any]:

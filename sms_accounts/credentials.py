@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
+from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
@@ -62,8 +63,7 @@ class Claim:
     address: Address
 
 
-@dataclass(frozen=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """Whose credentials a claim had, and whether by the password before the present one."""
 
     caller: Caller
@@ -208,7 +208,7 @@ def forget_all() -> None:
 def _digest(user: ApiUser, stored: str, password: str) -> bytes:
     # The stored hash is part of it: a changed password is another entry, in every process at
     # once. No part can hold the character between them.
-    told = f"{user.pk}\0{stored}\0{password}".encode(errors="replace")
+    told = f"{user.id}\0{stored}\0{password}".encode(errors="replace")
     return blake2b(told, key=_KEY).digest()
 
 

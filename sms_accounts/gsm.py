@@ -6,8 +6,7 @@ Sources: 3GPP TS 23.038 sections 6.2.1 and 6.2.1.1 (alphabets), TS 23.040 sectio
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Coding = Literal["gsm7", "ucs2"]
 
@@ -44,8 +43,7 @@ _TO_PLAIN = str.maketrans(_PLAIN)
 _NOT_GSM7 = re.compile(f"[^{re.escape(BASIC + EXTENSION)}]")
 
 
-@dataclass(frozen=True)
-class Length:
+class Length(NamedTuple):
     """How long a text is: its coding, its units (septets, or 16-bit units), its parts."""
 
     coding: Coding

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sms_accounts import bulk, routes
 from sms_accounts.models import Message, State, Submission
-from sms_accounts.orders import Priced
+from sms_accounts.orders import Order, Priced
 
 SUBMISSIONS = bulk.Table(
     Submission,
@@ -43,8 +43,7 @@ def submission(submission_id: int, one: Priced, wallet_id: int) -> tuple[object,
     order, quote = one.order, one.quote
     return (
         submission_id,
-        order.account.pk,
-        order.api_user.pk if order.api_user else None,
+        *_named(order),
         wallet_id,
         order.channel.value,
         one.sender,
@@ -63,17 +62,18 @@ def submission(submission_id: int, one: Priced, wallet_id: int) -> tuple[object,
 def messages(ids: Sequence[int], submission_id: int, one: Priced) -> list[tuple[object, ...]]:
     """Return the rows of its messages, with these keys in the order of the receivers."""
     order = one.order
+    account_id, api_user_id = _named(order)
     state = (State.SCHEDULED if order.scheduled_at else State.QUEUED).value
     due_at = order.scheduled_at or one.at
     lane_of = routes.lanes_for(
-        account_id=order.account.pk,
-        api_user_id=order.api_user.pk if order.api_user else None,
+        account_id=account_id,
+        api_user_id=api_user_id,
         sender=one.sender,
     )
     return [
         (
             pk,
-            order.account.pk,
+            account_id,
             submission_id,
             number,
             credits,
@@ -84,3 +84,8 @@ def messages(ids: Sequence[int], submission_id: int, one: Priced) -> list[tuple[
         )
         for pk, (number, credits) in zip(ids, one.quote.credits.items(), strict=True)
     ]
+
+
+def _named(order: Order) -> tuple[int, int | None]:
+    """Return the keys of account and API user; `pk` looks for the name of its column each time."""
+    return order.account.id, order.api_user.id if order.api_user else None

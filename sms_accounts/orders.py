@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.conf import settings
-from django.utils import timezone
 
 from sms_accounts import gsm, idempotency, msisdn, opt_outs, price_list
 from sms_accounts.callers import Caller
@@ -71,8 +70,8 @@ class TagNotUsable(Refused):
     """The tag is too long, or has a character that cannot be stored."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
+# Tuples, here and where else each call makes one: a frozen dataclass takes four times as long.
+class Order(NamedTuple):
     """One request to send, in our words; the receivers as they were typed.
 
     `sender` is empty where the account's default one is meant. `wants_replies` asks for the
@@ -116,8 +115,7 @@ class Order:
         )
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """What an order would cost: text and length as sent, credits for each valid number."""
 
     text: str
@@ -263,8 +261,7 @@ def _sender_remembered(order: Order, caller: Caller) -> str:
     raise SenderNotEnabled(order.sender)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Priced:
+class Priced(NamedTuple):
     """An order that may be sent, with its price, at the moment at which it came."""
 
     order: Order
@@ -275,7 +272,7 @@ class Priced:
 
 def priced(order: Order) -> Priced:
     """Return what is to be stored and paid for an order; raises Refused in one of its kinds."""
-    now = timezone.now()
+    now = datetime.now(UTC)
     sender = sender_of(order)
     quoted = quote(order)
     if order.scheduled_at is not None and order.scheduled_at <= now:
@@ -305,7 +302,7 @@ def _without(one: Priced, out: set[tuple[int, str]]) -> Priced | OptedOut:
     left = {number: cost for number, cost in quoted.credits.items() if number not in left_out}
     if not left:
         return OptedOut(invalid)
-    return replace(one, quote=replace(quoted, credits=left, invalid=invalid))
+    return one._replace(quote=quoted._replace(credits=left, invalid=invalid))
 
 
 def _as_given(order: Order, numbers: set[str]) -> list[str]:

@@ -1,9 +1,9 @@
 """From orders to stored, paid messages: many in one transaction, and each for itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,8 +29,7 @@ class Outdated(Exception):
     """What was remembered of the caller has changed since; nothing was stored or paid."""
 
 
-@dataclass(frozen=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What was stored: the ids in the order of the receivers, and what can still be spent."""
 
     submission_id: int

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -31,7 +30,7 @@ TWO = ["33639980004", "33639980005"]
 def order(user: ApiUser, **more: Any) -> orders.Order:
     """An order as it comes in from somebody who is remembered."""
     caller = remembered(user)
-    return replace(make_order(caller.user, **more), judged_by=caller)
+    return make_order(caller.user, **more)._replace(judged_by=caller)
 
 
 def store(*asked: orders.Order) -> list[Any]:
@@ -231,7 +230,7 @@ class TestAllIsDoneCarefully:
         careful.clear()
 
         store(order(paced))
-        store(replace(order(user), idempotency_key="a key"))
+        store(order(user)._replace(idempotency_key="a key"))
 
         assert len(careful) == 2
 

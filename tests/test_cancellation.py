@@ -1,6 +1,5 @@
 """Cancelling: credits back once, and never a message that is both cancelled and sent."""
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -39,7 +38,7 @@ def alice():
 def scheduled(user, *, receivers=1, text="Hello") -> list[Message]:
     order = make_order(user, receivers=[f"3363998{n:04}" for n in range(receivers)], text=text)
     later = timezone.now() + timedelta(hours=1)
-    receipt = submission.submit(replace(order, scheduled_at=later))
+    receipt = submission.submit(order._replace(scheduled_at=later))
     return list(receipt.submission.messages.order_by("id"))
 
 

@@ -1,7 +1,5 @@
 """The sender of calls of http2sms that name none."""
 
-from dataclasses import replace
-
 import pytest
 
 from sms_accounts import accounts, orders, senders, submission
@@ -52,7 +50,7 @@ class TestDefaultSender:
     def test_is_judged_by_memory_as_by_the_database(self, user):
         order = make_order(user, sender="")
 
-        submission.submit(replace(order, judged_by=remembered(user)))
+        submission.submit(order._replace(judged_by=remembered(user)))
         submission.submit(order)
 
         assert list(Submission.objects.values_list("sender", flat=True)) == ["Second", "Second"]
@@ -63,7 +61,7 @@ class TestDefaultSender:
 
         for judged_by in (None, remembered(user)):
             with pytest.raises(orders.NoSender):
-                submission.submit(replace(order, judged_by=judged_by))
+                submission.submit(order._replace(judged_by=judged_by))
 
 
 def test_that_is_for_other_users_is_none_for_this_one(client, user):

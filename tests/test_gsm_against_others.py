@@ -10,7 +10,7 @@ import json
 import os
 import random
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
@@ -284,10 +284,8 @@ def test_a_text_costs_its_parts_times_the_rate_of_each_receiver(settings):
             continue
         receivers = generator.sample(list(RECEIVERS), generator.randint(1, len(RECEIVERS)))
         stop_clause, unicode = generator.random() < 0.5, generator.random() < 0.2
-        order = replace(
-            make_order(user, receivers=receivers, text=text),
-            stop_clause=stop_clause,
-            unicode=unicode,
+        order = make_order(user, receivers=receivers, text=text)._replace(
+            stop_clause=stop_clause, unicode=unicode
         )
 
         priced = quote(order)

@@ -1,6 +1,5 @@
 """Keys of callers: one charge and one answer for a call, however often and when it comes."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -149,7 +148,7 @@ class TestOtherCall:
 
 
 def keyed(user, key):
-    return replace(make_order(user), idempotency_key=key)
+    return make_order(user)._replace(idempotency_key=key)
 
 
 @pytest.mark.django_db(transaction=True)

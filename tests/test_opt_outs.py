@@ -1,6 +1,5 @@
 """Numbers that opted out: who is left out of an order, at which cost, and how the list is kept."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ def opt_out(account: Account, *numbers: str, by: User | None = None) -> int:
 
 def order_to(user: Any, *receivers: str, **changes: Any) -> orders.Order:
     fresh = type(user).objects.select_related("account").get(pk=user.pk)
-    return replace(make_order(fresh, receivers=list(receivers)), **changes)
+    return make_order(fresh, receivers=list(receivers))._replace(**changes)
 
 
 def receivers() -> list[str]:
@@ -89,7 +88,7 @@ class TestSubmission:
         user = make_api_user()
         caller = remembered(user)
         opt_out(user.account)
-        order = replace(make_order(caller.user, receivers=[OUT]), judged_by=caller)
+        order = make_order(caller.user, receivers=[OUT])._replace(judged_by=caller)
 
         with pytest.raises(submission.Outdated):
             submission.submit(order)

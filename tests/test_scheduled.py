@@ -1,6 +1,5 @@
 """Messages for later: sent once, not early, also when many workers look at the same moment."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -34,7 +33,7 @@ def clock():
 def schedule(at, *, receivers=None):
     user = make_api_user(account=make_account(credits=1000))
     order = make_order(user, receivers=receivers)
-    return submission.submit(replace(order, scheduled_at=at))
+    return submission.submit(order._replace(scheduled_at=at))
 
 
 def test_waits_for_its_time(carrier, clock):

@@ -1,6 +1,5 @@
 """Many orders in one transaction: of each comes what would have come of it alone."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -77,7 +76,7 @@ class TestPaying:
 
     def test_accounts_and_users_may_stand_beside_each_other(self):
         user = make_api_user(account=make_account(credits=5))
-        of_account = replace(make_order(user), api_user=None)
+        of_account = make_order(user)._replace(api_user=None)
 
         outcomes = store(make_order(user), of_account, make_order(user))
 
@@ -106,7 +105,7 @@ class TestPaying:
 class TestKeys:
     def test_of_two_with_one_key_the_second_gets_the_answer_of_the_first(self):
         user = make_api_user(quota=10)
-        order = replace(make_order(user), idempotency_key="k")
+        order = make_order(user)._replace(idempotency_key="k")
 
         first, second = store(order, order)
 
@@ -115,16 +114,16 @@ class TestKeys:
 
     def test_the_same_key_with_another_order_is_refused(self):
         user = make_api_user()
-        order = replace(make_order(user), idempotency_key="k")
+        order = make_order(user)._replace(idempotency_key="k")
 
-        first, other = store(order, replace(order, text="Another"))
+        first, other = store(order, order._replace(text="Another"))
 
         assert isinstance(first, Receipt)
         assert isinstance(other, idempotency.KeyUsedOtherwise)
 
     def test_a_key_that_was_not_paid_for_stands_for_nothing(self):
         user = make_api_user(quota=1)
-        order = replace(make_order(user, text=cost(2)), idempotency_key="k")
+        order = make_order(user, text=cost(2))._replace(idempotency_key="k")
 
         [refused] = store(order)
         ledger.set_quota(user, Decimal(5), by=None)
@@ -135,7 +134,7 @@ class TestKeys:
 
     def test_the_same_key_of_another_user_is_another_key(self):
         orders_of_both = [
-            replace(make_order(make_api_user()), idempotency_key="k") for _ in range(2)
+            make_order(make_api_user())._replace(idempotency_key="k") for _ in range(2)
         ]
 
         assert accepted(store(*orders_of_both)) == [True, True]
@@ -143,7 +142,7 @@ class TestKeys:
 
     def test_a_key_that_has_expired_stands_for_the_new_order(self):
         user = make_api_user()
-        order = replace(make_order(user), idempotency_key="k")
+        order = make_order(user)._replace(idempotency_key="k")
         [old] = store(order)
         IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
 
@@ -178,7 +177,7 @@ class TestPace:
 class TestJudgedBefore:
     def judged(self, user):
         caller = remembered(user)
-        return replace(make_order(caller.user), judged_by=caller)
+        return make_order(caller.user)._replace(judged_by=caller)
 
     def test_is_stored_while_nothing_has_changed(self):
         assert accepted(store(self.judged(make_api_user()))) == [True]
@@ -199,6 +198,6 @@ class TestJudgedBefore:
         order = self.judged(user)
 
         for given in ("33639981234", "+33 6 39 98 12 34", "0033639981234"):
-            assert orders.sender_of(replace(order, sender=given)) == "33639981234"
+            assert orders.sender_of(order._replace(sender=given)) == "33639981234"
         with pytest.raises(orders.SenderNotEnabled):
-            orders.sender_of(replace(order, sender="Another"))
+            orders.sender_of(order._replace(sender="Another"))

@@ -11,6 +11,8 @@ from sms_accounts.models.api_user import Address
 # For a caller without an address, as behind a Unix socket; no restriction names it.
 UNKNOWN = ipaddress.IPv6Address("::")
 
+_Written = tuple[Address, str]
+
 
 def client_address(request: HttpRequest) -> Address:
     """Return the address that a request of Django came from, see `address_of`."""
@@ -20,7 +22,12 @@ def client_address(request: HttpRequest) -> Address:
 
 
 def address_of(peer: str, forwarded_for: str) -> Address:
-    """Return the caller's address; an IPv4-mapped one as the IPv4 address that it is.
+    """Return the caller's address, see `address_and_text_of`."""
+    return address_and_text_of(peer, forwarded_for)[0]
+
+
+def address_and_text_of(peer: str, forwarded_for: str) -> _Written:
+    """Return the caller's address, as it is and written out; an IPv4-mapped one as an IPv4 address.
 
     `peer` is the other end of the connection, `forwarded_for` the header X-Forwarded-For. With
     `PROXIES` of N it is the address that the outermost of our own proxies saw: the Nth from the
@@ -31,17 +38,18 @@ def address_of(peer: str, forwarded_for: str) -> Address:
     if settings.PROXIES:
         forwarded = forwarded_for.split(",")
         if len(forwarded) >= settings.PROXIES:
-            address = _address(forwarded[-settings.PROXIES])
-            if address is not None:
-                return address
-    return _address(peer) or UNKNOWN
+            seen = _address(forwarded[-settings.PROXIES])
+            if seen is not None:
+                return seen
+    return _address(peer) or (UNKNOWN, str(UNKNOWN))
 
 
 @lru_cache(maxsize=4096)
-def _address(text: str) -> Address | None:
+def _address(text: str) -> _Written | None:
     # A scope such as %eth0 says which of our own cables, not who calls.
     try:
         address = ipaddress.ip_address(text.strip().partition("%")[0])
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address, str(address)

@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from html import escape
+from typing import NamedTuple
 
 _LONGEST_SHOWN = 40
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What was stored; the ids in the order of the receivers."""
 
     message_ids: tuple[int, ...]
     invalid: tuple[str, ...]
     credits_left: Decimal
-    status: int = 100
-    http_status = 200
+
+    @property
+    def status(self) -> int:
+        return 100
+
+    @property
+    def http_status(self) -> int:
+        return 200
 
     @property
     def lines(self) -> list[str]:

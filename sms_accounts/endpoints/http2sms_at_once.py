@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError
 
 from sms_accounts import address_uses, credentials, orders, price_list, submission
 from sms_accounts.credentials import SignedIn
-from sms_accounts.endpoints.client_address import address_of
+from sms_accounts.endpoints.client_address import address_and_text_of
 from sms_accounts.endpoints.http2sms_answers import FORMATS, Answer, NotSent, headers
 from sms_accounts.endpoints.http2sms_log import note, without_database
 from sms_accounts.endpoints.http2sms_orders import (
@@ -43,9 +43,7 @@ class AtOnce:
     ) -> Response | None:
         """Return status, headers and content; None where the ordinary way is to be taken."""
         said = said_plainly(query, form=form, authorization=authorization)
-        address = address_of(peer, forwarded_for)
-        # A moment of work, and wanted twice.
-        written = str(address)
+        address, written = address_and_text_of(peer, forwarded_for)
         judged = _judged(said, address, written)
         if judged is None:
             return None
@@ -63,14 +61,15 @@ class AtOnce:
             delivery_bell.ring()
         address_uses.note_soon(signed_in, written, method=said.method)
         note(answer, said, address, signed_in.user)
-        text = FORMATS[said.format](answer)
-        return answer.http_status, headers(answer, said.format), text.encode()
+        content_type = said.format
+        text = FORMATS[content_type](answer)
+        return answer.http_status, headers(answer, content_type), text.encode()
 
 
 def _judged(said: Said, address: Address, written: str) -> tuple[SignedIn, orders.Priced] | None:
     """Return who sends and what, where nothing speaks against it and nobody is to be asked."""
     signed_in = credentials.remembered(claim_of(said, address))
-    if signed_in is None or said.get("idempotencyKey"):
+    if signed_in is None or said["idempotencyKey"]:
         return None
     user = signed_in.user
     if not user.allows(address) or refuses_method(user, said) or not price_list.is_fresh():

@@ -17,7 +17,7 @@ from sms_accounts.endpoints.http2sms_answers import FORMATS, Accepted, NotSent, 
 from sms_accounts.endpoints.http2sms_request import Said
 from sms_accounts.http2sms import REQUIRED
 from sms_accounts.models import Account, AddressUse, ApiUser, Submission
-from sms_accounts.models.account import ACCOUNT_NAME
+from sms_accounts.models.account import ACCOUNT_NAME_FORM
 from sms_accounts.models.api_user import Address
 
 Value = TypeVar("Value")
@@ -29,7 +29,6 @@ _UNICODE = {"": False, "1": False, "2": True}
 # Some clients encode a line break twice; it then arrives as these three characters.
 _LINE_BREAK = re.compile(r"(?:\r|%0d)(?:\n|%0a)|\r|\n|%0d|%0a", re.IGNORECASE)
 _DEFERRED = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d{4})", re.ASCII)
-_ACCOUNT_NAME = re.compile(ACCOUNT_NAME.regex)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +48,14 @@ def understood(said: Said) -> Options:
     _refuse_what_is_missing(said)
     if said.contradicted:
         raise NotSent(202, f"Invalid {said.contradicted}: it came twice with different values")
-    if said.get("contentType").lower() not in {"", *FORMATS}:
+    if said["contentType"] and said["contentType"].lower() not in FORMATS:
         raise NotSent(202, f"Invalid contentType, it should be one of {', '.join(FORMATS)}")
-    if not _ACCOUNT_NAME.fullmatch(said.get("account")):
+    if not ACCOUNT_NAME_FORM.fullmatch(said["account"]):
         raise NotSent(202, "Invalid smsAccount, it should look like 'sms-ab1234-1'")
-    options = _options(
-        said.get("noStop"), said.get("class"), said.get("smsCoding"), said.get("senderForResponse")
-    )
-    if options.wants_replies and said.get("from"):
+    options = _options(said["noStop"], said["class"], said["smsCoding"], said["senderForResponse"])
+    if options.wants_replies and said["from"]:
         raise NotSent(202, "Invalid senderForResponse: leave from empty, or senderForResponse out")
-    if len(said.get("idempotencyKey")) > idempotency.LONGEST or "\0" in said.get("idempotencyKey"):
+    if len(said["idempotencyKey"]) > idempotency.LONGEST or "\0" in said["idempotencyKey"]:
         raise NotSent(202, f"Invalid idempotencyKey: at most {idempotency.LONGEST} characters")
     return options
 
@@ -74,11 +71,13 @@ def _options(no_stop: str, message_class: str, coding: str, wants_replies: str) 
 
 
 def _refuse_what_is_missing(said: Said) -> None:
+    if said.receivers and all(map(said.values.get, REQUIRED)):
+        return
     missing = [
         name
         for name in REQUIRED
-        if not (said.receivers if name == "to" else said.get(name))
-        and not (name == "from" and _FLAGS.get(said.get("senderForResponse").lower()))
+        if not (said.receivers if name == "to" else said[name])
+        and not (name == "from" and _FLAGS.get(said["senderForResponse"].lower()))
     ]
     # An account may have a default sender; which one it is, is known when the caller is.
     if missing and missing != ["from"]:
@@ -98,9 +97,9 @@ def _chosen(name: str, given: str, values: Mapping[str, Value]) -> Value:
 
 def claim_of(said: Said, address: Address) -> credentials.Claim:
     return credentials.Claim(
-        account=said.get("account"),
-        login=said.get("login"),
-        password=said.get("password"),
+        account=said["account"],
+        login=said["login"],
+        password=said["password"],
         address=address,
     )
 
@@ -119,20 +118,21 @@ def order_of(
     judged_by: Caller | None = None,
 ) -> orders.Order:
     """Return what is to be sent; raises NotSent where the time to send at is none."""
+    account = user.account
     return orders.Order(
-        account=user.account,
+        account=account,
         api_user=user,
         channel=Submission.Channel.HTTP2SMS,
-        sender=said.get("from"),
+        sender=said["from"],
         receivers=said.receivers,
-        text=_LINE_BREAK.sub("\n", said.get("message")),
+        text=_LINE_BREAK.sub("\n", said["message"]),
         stop_clause=options.stop_clause,
         message_class=options.message_class,
         unicode=options.unicode,
-        tag=said.get("tag"),
+        tag=said["tag"],
         wants_replies=options.wants_replies,
-        scheduled_at=_deferred(said, user.account),
-        idempotency_key=said.get("idempotencyKey"),
+        scheduled_at=_deferred(said, account),
+        idempotency_key=said["idempotencyKey"],
         address=address,
         judged_by=judged_by,
     )
@@ -140,7 +140,7 @@ def order_of(
 
 def _deferred(said: Said, account: Account) -> datetime | None:
     """Return the moment to send at; an hour that comes twice in its night is the first one."""
-    given = said.get("deferred")
+    given = said["deferred"]
     if not given:
         return None
     digits = _DEFERRED.fullmatch(given)

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -18,34 +18,32 @@ from sms_accounts.models import AddressUse
 
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
+_NOTHING = dict.fromkeys(NAMES.values(), "")
 # Each of its letters may be written as three.
 _LONGEST_NAME = 3 * max(map(len, NAMES))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What a caller said, by the proper name of each parameter.
+    """What a caller said, by the proper name of each parameter; nothing where one is left out.
 
     `problem` is what made it unreadable, `contradicted` a name that came with two values,
     `method` the way by which the password came: the most open one, where it came by several.
     """
 
     values: Mapping[str, str] = field(repr=False)
+    receivers: list[str] = field(repr=False)
     contradicted: str
     problem: NotSent | None
     method: AddressUse.Method
 
-    def get(self, name: str) -> str:
-        return self.values.get(name, "")
+    def __getitem__(self, name: str) -> str:
+        return self.values[name]
 
     @property
     def format(self) -> str:
-        asked = self.get("contentType").lower()
+        asked = self["contentType"].lower()
         return asked if asked in FORMATS else DEFAULT_FORMAT
-
-    @cached_property
-    def receivers(self) -> list[str]:
-        return [given for given in self.get("to").split(",") if given.strip()]
 
 
 def said(request: HttpRequest) -> Said:
@@ -84,13 +82,15 @@ def _said(
     headers = list(_basic(authorization)) if authorization else []
     if idempotency_key:
         headers.append(("idempotencyKey", _text(idempotency_key.encode("latin-1", "replace"))))
-    values: dict[str, str] = {}
+    given: dict[str, str] = {}
     contradicted = ""
     for name, value in (*query, *headers, *body):
-        if values.setdefault(name, value) != value:
+        if given.setdefault(name, value) != value:
             contradicted = contradicted or name
+    values = _NOTHING | given
     return Said(
         values=values,
+        receivers=[receiver for receiver in values["to"].split(",") if receiver.strip()],
         contradicted=contradicted,
         problem=problem,
         method=_method(query=dict(query), body=dict(body)),
@@ -152,7 +152,7 @@ def _multipart(request: HttpRequest) -> Iterator[tuple[str, str]]:
 
 def _pairs(encoded: bytes) -> Iterator[tuple[str, str]]:
     """Yield name and value of each parameter that http2sms knows."""
-    for pair in encoded.split(b"&"):
+    for pair in encoded.replace(b"+", b" ").split(b"&"):
         wire_name, equals, value = pair.partition(b"=")
         name = _proper(wire_name)
         if name is None:
@@ -169,8 +169,6 @@ def _proper(wire_name: bytes) -> str | None:
 
 
 def _decoded(encoded: bytes) -> str:
-    if b"+" in encoded:
-        encoded = encoded.replace(b"+", b" ")
     return _text(unquote_to_bytes(encoded) if b"%" in encoded else encoded)
 
 

@@ -1,5 +1,6 @@
 """Accounts, who holds them, and the alert texts of each."""
 
+import re
 from typing import TYPE_CHECKING, Self
 from zoneinfo import available_timezones
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from sms_accounts.models.user import User
 
+ACCOUNT_NAME_FORM = re.compile(r"sms-[a-z0-9]{2,20}-[0-9]{1,4}")
 ACCOUNT_NAME = RegexValidator(
-    r"^sms-[a-z0-9]{2,20}-[0-9]{1,4}\Z",
+    rf"^{ACCOUNT_NAME_FORM.pattern}\Z",
     _("An account is named like 'sms-ab12345-1'."),
 )
 

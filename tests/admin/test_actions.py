@@ -1,6 +1,5 @@
 """What staff do from the lists: cancel, hand over again, try again; and who may."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -38,7 +37,7 @@ def user():
 def scheduled(user, *, receivers=2) -> list[Message]:
     order = make_order(user, receivers=[f"3363998000{n}" for n in range(receivers)])
     later = timezone.now() + timedelta(hours=1)
-    receipt = submission.submit(replace(order, scheduled_at=later))
+    receipt = submission.submit(order._replace(scheduled_at=later))
     return list(receipt.submission.messages.order_by("id"))
 
 

@@ -1,6 +1,5 @@
 """The program is killed while it ends messages: by a policy, a cancellation, the sweep."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -167,7 +166,7 @@ class TestCancellation:
     def test_gives_back_once(self, side, nth, user, program):
         order = make_order(user, receivers=["33639980004", "33639980005"])
         later = timezone.now() + timedelta(hours=1)
-        receipt = submission.submit(replace(order, scheduled_at=later))
+        receipt = submission.submit(order._replace(scheduled_at=later))
         messages = list(receipt.submission.messages.order_by("pk"))
         ids = ",".join(str(message.pk) for message in messages)
 
