@@ -51,7 +51,7 @@ def in_the_background(monkeypatch):
 def schedule(user, count: int, *, tag: str = "") -> list[int]:
     receivers = [str(int(MSISDN) + 1000 * place) for place in range(count)]
     order = make_order(user, receivers=receivers, tag=tag)
-    order = type(order)(**{**vars(order), "scheduled_at": timezone.now() + LATER})
+    order = order._replace(scheduled_at=timezone.now() + LATER)
     return sorted(submission.submit(order).message_ids)
 
 

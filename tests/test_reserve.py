@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 from django.db import IntegrityError, transaction
 
-from sms_accounts import accounts, alerts, api_users, ledger, orders, submission
+from sms_accounts import accounts, alerts, api_users, ledger, submission
 from sms_accounts.models import Activity, LedgerEntry, Submission, Wallet
 from tests.alerted import SMS, credits_of
 from tests.factories import make_account, make_alert, make_api_user, make_order, make_user
@@ -157,9 +157,7 @@ class TestReserve:
 
     def test_is_left_out_of_a_receipt_that_is_given_again(self):
         user = make_api_user(account=make_reserved(10, reserve=4))
-        order = orders.Order(
-            **{**vars(make_order(user)), "idempotency_key": "once"},
-        )
+        order = make_order(user)._replace(idempotency_key="once")
 
         receipts = [submission.submit(order) for _ in range(2)]
 

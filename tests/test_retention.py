@@ -13,7 +13,6 @@ from sms_accounts import (
     books,
     callbacks,
     delivery,
-    orders,
     reports,
     retention,
     submission,
@@ -253,7 +252,7 @@ class TestNoTexts:
     def test_do_not_make_a_repeated_call_another_one(self):
         user = make_api_user()
         retention.set_keeps_no_texts(user, True, by=None)
-        order = orders.Order(**{**make_order(user).__dict__, "idempotency_key": "k"})
+        order = make_order(user)._replace(idempotency_key="k")
         first = submission.submit(order)
         age(Message.objects.get(), ago=timedelta(0))
         retention.remove_old()

@@ -135,7 +135,7 @@ class TestUsers:
             senders.set_users(sender, users, by=None)
 
             judged = orders.Priced(
-                order=orders.Order(**{**vars(order), "judged_by": caller}),
+                order=order._replace(judged_by=caller),
                 sender="Example",
                 quote=orders.quote(order),
                 at=timezone.now(),
