@@ -15,15 +15,9 @@ _Written = tuple[Address, str]
 
 
 def client_address(request: HttpRequest) -> Address:
-    """Return the address that a request of Django came from, see `address_of`."""
-    return address_of(
-        request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-    )
-
-
-def address_of(peer: str, forwarded_for: str) -> Address:
-    """Return the caller's address, see `address_and_text_of`."""
-    return address_and_text_of(peer, forwarded_for)[0]
+    """Return the address that a request of Django came from, see `address_and_text_of`."""
+    meta = request.META
+    return address_and_text_of(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""))[0]
 
 
 def address_and_text_of(peer: str, forwarded_for: str) -> _Written:
