@@ -16,18 +16,32 @@ from panel.wsgi import application as pages
 # Only now are there settings and models.
 from django.conf import settings
 
+from panel.request_bodies import (
+    LONGEST_WAIT,
+    NO_BODY,
+    Body,
+    Message,
+    Receive,
+    TooSlow,
+    has_body,
+    whole,
+)
 from sms_accounts.endpoints.http2sms_at_once import AtOnce, Response
 from sms_accounts.http2sms import PATH, SHORT_PATH
 
 log = structlog.get_logger(__name__)
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _FORM = b"application/x-www-form-urlencoded"
 _ASCII = bytes(range(128)).decode()
+
+_TOO_SLOW: Response = (
+    408,
+    {"Content-Type": "text/plain; charset=utf-8", "Connection": "close"},
+    f"The request was not there in {LONGEST_WAIT.total_seconds():g} seconds\n".encode(),
+)
 
 # So many objects are there for the calls under way at a time. With Python's own 700 the collector
 # goes over them at every twentieth call, and finds no garbage.
@@ -45,21 +59,31 @@ class Application:
         self._at_once: AtOnce | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._pages(scope, receive, send)
+            return
+        named = dict(scope["headers"])
+        if not has_body(named):
+            await self._answer(scope, named, NO_BODY, send)
+            return
         # Whoever went away in the middle of a request waits for no answer.
         with suppress(ConnectionResetError):
-            await self._answer(scope, receive, send)
+            try:
+                async with whole(receive) as body:
+                    await self._answer(scope, named, body, send)
+            except TooSlow:
+                await _write(_TOO_SLOW, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] in self._paths:
-            named = dict(scope["headers"])
-            form = b""
-            if _has_short_form(scope, named):
-                form, receive = await _read(receive)
-            elif scope["method"] != "GET":
-                return await self._ask_django(scope, receive, send)
-            if response := await self._answered(scope, named, form):
-                return await _write(response, send)
-        return await self._ask_django(scope, receive, send)
+    async def _answer(
+        self, scope: Scope, named: dict[bytes, bytes], body: Body, send: Send
+    ) -> None:
+        if scope["path"] in self._paths:
+            is_form = _has_short_form(scope, named)
+            if is_form or scope["method"] == "GET":
+                form = body.content() if is_form else b""
+                if response := await self._answered(scope, named, form):
+                    return await _write(response, send)
+        return await self._ask_django(scope, body.receive, send)
 
     async def _answered(
         self, scope: Scope, named: dict[bytes, bytes], form: bytes
@@ -83,11 +107,11 @@ class Application:
             return 500, {"Content-Type": "text/plain; charset=utf-8"}, b"Server error\n"
 
     async def _ask_django(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["query_string"].isascii():
+        if not scope["query_string"].isascii():
             # WSGI has room for it, the way there has not.
             quoted = quote_from_bytes(scope["query_string"], safe=_ASCII).encode()
             scope = {**scope, "query_string": quoted}
-        await self._pages(scope, _complete(receive), send)
+        await self._pages(scope, receive, send)
 
 
 def _has_short_form(scope: Scope, named: dict[bytes, bytes]) -> bool:
@@ -98,34 +122,6 @@ def _has_short_form(scope: Scope, named: dict[bytes, bytes]) -> bool:
         and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         and named.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM
     )
-
-
-async def _read(receive: Receive) -> tuple[bytes, Receive]:
-    """Return a whole body, and what gives it once more."""
-    body = b""
-    more = True
-    receive = _complete(receive)
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-
-    async def again() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return body, again
-
-
-def _complete(receive: Receive) -> Receive:
-    """Let nobody take for a whole body what a client that went away had sent of it."""
-
-    async def checked() -> Message:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError("the client went away")
-        return message
-
-    return checked
 
 
 @lru_cache(maxsize=100)
