@@ -11,3 +11,5 @@ urlpatterns = [
     path("auth/", include("allauth.account.urls")),
     path("", include("sms_accounts.urls")),
 ]
+
+handler400 = "panel.error_pages.bad_request"

@@ -44,7 +44,7 @@ class ProtectionForm(forms.Form):
         label=gettext_lazy("Countries"),
         required=False,
         max_length=10_000,
-        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
         help_text=gettext_lazy(
             "Where this user may send to. Names or two letters with commas between them, such as "
             "Belgium, FR. Empty: everywhere."

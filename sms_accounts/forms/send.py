@@ -45,7 +45,7 @@ class SendForm(forms.Form):
     receivers = forms.CharField(
         label=gettext_lazy("Receivers"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=gettext_lazy(
             "Type or paste numbers in any form, one a line or with commas or semicolons between "
             "them."

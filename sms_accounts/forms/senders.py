@@ -144,7 +144,7 @@ class _LoginsField(forms.CharField):
             required=False,
             initial=initial,
             max_length=50 * MOST_TYPED,
-            widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
+            widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
             help_text=_("Their IDs, one a line or with commas between them."),
         )
 
