@@ -1,7 +1,7 @@
 """The ASGI callable that a web server runs: pages by Django, and http2sms beside it."""
 
 import gc
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -16,11 +16,11 @@ from panel.wsgi import application as pages
 # Only now are there settings and models.
 from django.conf import settings
 
+from panel.answers import Send, kept
 from panel.request_bodies import (
     LONGEST_WAIT,
     NO_BODY,
     Body,
-    Message,
     Receive,
     TooSlow,
     has_body,
@@ -32,7 +32,6 @@ from sms_accounts.http2sms import PATH, SHORT_PATH
 log = structlog.get_logger(__name__)
 
 Scope = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
 
 _FORM = b"application/x-www-form-urlencoded"
 _ASCII = bytes(range(128)).decode()
@@ -111,7 +110,8 @@ class Application:
             # WSGI has room for it, the way there has not.
             quoted = quote_from_bytes(scope["query_string"], safe=_ASCII).encode()
             scope = {**scope, "query_string": quoted}
-        await self._pages(scope, receive, send)
+        async with kept(send) as take:
+            await self._pages(scope, receive, take)
 
 
 def _has_short_form(scope: Scope, named: dict[bytes, bytes]) -> bool:

@@ -26,6 +26,8 @@ from sms_accounts.views.account_page import (
 )
 
 MOST_SHOWN = 20
+# Bytes: each piece of an answer goes from one thread to another by itself.
+_PIECE = 64 * 1024
 
 
 def _searched(request: HttpRequest, account: Account) -> dict[str, str]:
@@ -91,12 +93,14 @@ def message_export_file(request: HttpRequest, name: str, pk: int) -> HttpRespons
     path = message_exports.path_of(_export(request, name, pk))
     if path is None:
         raise Http404
-    return FileResponse(
+    answer = FileResponse(
         path.open("rb"),
         as_attachment=True,
         filename=f"{name}-messages.csv",
         content_type="text/csv; charset=utf-8",
     )
+    answer.block_size = _PIECE
+    return answer
 
 
 @require_POST
