@@ -10,6 +10,7 @@ from a2wsgi import WSGIMiddleware
 from panel import answers
 from panel.answers import kept
 from panel.asgi import Application
+from tests.asgi_scopes import scope_of
 
 PIECES = [bytes([number]) * 10_000 for number in range(100)]
 THREADS = 2
@@ -128,28 +129,16 @@ def test_clients_that_read_nothing_hold_no_thread():
         start_response("200 OK", [("Content-Type", "text/plain")])
         return iter(PIECES if environ["PATH_INFO"] == "/long" else [b"short"])
 
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "scheme": "http",
-        "method": "GET",
-        "root_path": "",
-        "query_string": b"",
-        "headers": [],
-        "client": ("127.0.0.1", 40000),
-        "server": ("127.0.0.1", 8000),
-    }
-
     async def ask() -> Client:
         application = Application()
         application._pages = WSGIMiddleware(pages, workers=THREADS)
         slow = [Client(reads=False) for _ in range(THREADS + 1)]
         tasks = [
-            asyncio.create_task(application({**scope, "path": "/long"}, nothing, client.send))
+            asyncio.create_task(application(scope_of("/long"), nothing, client.send))
             for client in slow
         ]
         other = Client()
-        page = application({**scope, "path": "/short"}, nothing, other.send)
+        page = application(scope_of("/short"), nothing, other.send)
         await asyncio.wait_for(page, 5)
         for client in slow:
             client.may_read.set()

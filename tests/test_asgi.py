@@ -17,6 +17,7 @@ from sms_accounts import address_uses, api_users, ledger, price_list, submission
 from sms_accounts.endpoints import http2sms_at_once
 from sms_accounts.endpoints.http2sms_answers import FORMATS
 from sms_accounts.models import Account, AddressUse, Message, Sender, Submission
+from tests.asgi_scopes import scope_of
 from tests.factories import API_PASSWORD, MSISDN, SENDER, make_api_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,22 +50,14 @@ class Web:
         is_cut: bool = False,
     ):
         """Return status, headers and content, or None where nothing was answered."""
-        named = {"host": "localhost", **(headers or {})}
+        named = headers or {}
         if body:
-            named.setdefault("content-length", str(len(body)))
-            named.setdefault("content-type", "application/x-www-form-urlencoded")
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "scheme": "http",
-            "method": method,
-            "path": path,
-            "root_path": "",
-            "query_string": query,
-            "headers": [(name.encode(), value.encode()) for name, value in named.items()],
-            "client": ("127.0.0.1", 40000),
-            "server": ("127.0.0.1", 8000),
-        }
+            named = {
+                "content-length": str(len(body)),
+                "content-type": "application/x-www-form-urlencoded",
+                **named,
+            }
+        scope = scope_of(path, method=method, query=query, headers=named)
         sent: list[dict[str, Any]] = []
         received = [{"type": "http.request", "body": body, "more_body": is_cut}]
 

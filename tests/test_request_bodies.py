@@ -14,6 +14,7 @@ from django.db import connections
 from panel import request_bodies
 from panel.asgi import Application
 from panel.request_bodies import whole
+from tests.asgi_scopes import scope_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,20 +22,9 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=x"
 
 
-def scope_of(path: str, *, length: int, method: str = "POST", content_type: str = FORM):
-    named = {"host": "localhost", "content-length": str(length), "content-type": content_type}
-    return {
-        "type": "http",
-        "http_version": "1.1",
-        "scheme": "http",
-        "method": method,
-        "path": path,
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
-        "client": ("127.0.0.1", 40000),
-        "server": ("127.0.0.1", 8000),
-    }
+def post(path: str, *, length: int, content_type: str = FORM) -> dict[str, Any]:
+    headers = {"content-length": str(length), "content-type": content_type}
+    return scope_of(path, method="POST", headers=headers)
 
 
 class Client:
@@ -97,7 +87,7 @@ class TestSlowClients:
                 stalled = [
                     asyncio.create_task(
                         application(
-                            scope_of(path, length=100, content_type=content_type),
+                            post(path, length=100, content_type=content_type),
                             client.receive,
                             client.send,
                         )
@@ -105,9 +95,7 @@ class TestSlowClients:
                     for client in clients
                 ]
                 await asyncio.sleep(0.1)
-                page = application(
-                    scope_of("/auth/login/", length=0, method="GET"), other.receive, other.send
-                )
+                page = application(scope_of("/auth/login/"), other.receive, other.send)
                 await asyncio.wait_for(page, 20)
                 for task in stalled:
                     task.cancel()
@@ -121,7 +109,7 @@ class TestSlowClients:
     def test_are_told_when_they_were_too_slow(self, monkeypatch):
         monkeypatch.setattr(request_bodies, "LONGEST_WAIT", timedelta(milliseconds=50))
 
-        client = asked(Client(b"a", is_stalled=True), scope_of("/auth/login/", length=100))
+        client = asked(Client(b"a", is_stalled=True), post("/auth/login/", length=100))
 
         assert client.status == 408
         assert client.text.startswith("The request was not there in")
@@ -134,7 +122,7 @@ class TestLongBodies:
     def test_are_heard_before_they_are_refused(self, path):
         length = sum(map(len, self.PIECES))
 
-        client = asked(Client(*self.PIECES), scope_of(path, length=length))
+        client = asked(Client(*self.PIECES), post(path, length=length))
 
         assert client.had_sent_all
         assert client.status in {200, 403, 404}
@@ -144,7 +132,7 @@ class TestLongBodies:
     def test_are_refused_in_the_midst_when_there_is_no_end_of_them(self, monkeypatch):
         monkeypatch.setattr(request_bodies, "MOST_HEARD", 300_000)
 
-        client = asked(Client(*self.PIECES), scope_of("/http2sms", length=1_200_000))
+        client = asked(Client(*self.PIECES), post("/http2sms", length=1_200_000))
 
         assert not client.had_sent_all
         assert "longer than 1048576 bytes" in client.text
