@@ -40,6 +40,9 @@ THREADS_PER_WORKER = 8
 # From here on the C library gives memory back as soon as it is not needed. By itself it comes to
 # keep the 19 MiB of a password's hash, in each thread that has made one.
 LARGE_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+# A worker has a thread for each message that is under way to a carrier, and each of these threads
+# would come to keep some hundred kB that it has freed, for itself.
+MEMORY_OF_MANY_THREADS = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
 MOST_WEB_PROCESSES = 4
 
@@ -214,7 +217,7 @@ def _worker(place: Place, *, name: str, queues: str) -> Child:
             # Workers here have nothing to tell each other.
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
-        environment(place),
+        {**environment(place), **MEMORY_OF_MANY_THREADS},
     )
 
 
