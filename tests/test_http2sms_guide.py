@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from panel import request_bodies
 from sms_accounts import guesses, http2sms, idempotency, orders
 from sms_accounts.endpoints import http2sms as endpoint
 from sms_accounts.endpoints.http2sms_answers import DEFAULT_FORMAT, FORMATS, Accepted, Refused
@@ -72,7 +73,9 @@ def test_the_guide_names_the_values_of_a_callback_that_its_page_names():
     "limit",
     [
         f"| {orders.MOST_RECEIVERS:,} | status 202 |",
-        f"| {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20} MiB | status 202 |",
+        f"| {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20} MiB | status 202; over "
+        f"{request_bodies.MOST_HEARD // 2**20} MiB the connection may break before |",
+        f"| {request_bodies.LONGEST_WAIT.total_seconds() / 60:g} minutes | HTTP status 408 |",
         f"| {orders.LONGEST_TAG} characters | status 202 |",
         f"| {idempotency.LONGEST} characters, kept for 24 hours | status 202 |",
         f"| {guesses.OF_ADDRESS.most} in 10 minutes from an address, {guesses.OF_LOGIN.most} for "
