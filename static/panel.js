@@ -114,13 +114,17 @@ function focusFirst() {
   (wrong ?? fields[0] ?? content.querySelector(".dialog-body .btn"))?.focus();
 }
 
-function tellFailure() {
+function failureNotice(text) {
   const notice = document.createElement("p");
   notice.className = "alert alert-danger";
   notice.setAttribute("role", "alert");
-  notice.textContent = dialog.dataset.failed;
+  notice.textContent = text;
+  return notice;
+}
+
+function tellFailure() {
   content.querySelector(".alert-danger[role=alert]")?.remove();
-  content.querySelector(".dialog-body")?.prepend(notice);
+  content.querySelector(".dialog-body")?.prepend(failureNotice(dialog.dataset.failed));
 }
 
 function mayCloseByAccident() {
@@ -148,6 +152,18 @@ for (const name of ["htmx:responseError", "htmx:sendError"]) {
     if (dialog.open) tellFailure();
     // The page itself says what is wrong, better than a dialog that does not open.
     else if (detail.requestConfig.verb === "get") location.assign(detail.pathInfo.finalRequestPath);
+  });
+}
+
+// A part that is asked for as one types says where there is none, instead of showing the one before.
+
+const TOO_LARGE = 413;
+
+for (const name of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(name, ({ detail: { target, xhr } }) => {
+    if (!target.matches("[data-failed]")) return;
+    const { tooLarge, failed } = target.dataset;
+    target.replaceChildren(failureNotice(xhr.status === TOO_LARGE ? tooLarge : failed));
   });
 }
 

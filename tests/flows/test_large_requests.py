@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.flows.conftest import Program
 from tests.flows.test_guide import sign_in
@@ -78,15 +78,19 @@ def test_half_forms_keep_nobody_waiting(program: Program, path: str):
     assert {status for status, _ in page} == {404}
 
 
+def open_send(browser: Browser, program: Program, *, javascript: bool) -> Page:
+    page = sign_in(browser, program, "holder", javascript=javascript)
+    sections = page.get_by_role("navigation", name="Sections of the account")
+    sections.get_by_role("link", name="Send", exact=True).click()
+    return page
+
+
 @pytest.mark.browser
 @pytest.mark.on_embedded
 def test_a_person_hears_it_and_still_has_what_was_typed(
     browser: Browser, program: Program, tmp_path: Path
 ):
-    page = sign_in(browser, program, "holder", javascript=False)
-    page.get_by_role("navigation", name="Sections of the account").get_by_role(
-        "link", name="Send", exact=True
-    ).click()
+    page = open_send(browser, program, javascript=False)
     page.get_by_label("Receivers").fill("33639980004")
     page.get_by_label("Text").fill("Hello")
     file = tmp_path / "numbers.csv"
@@ -99,3 +103,24 @@ def test_a_person_hears_it_and_still_has_what_was_typed(
     page.go_back()
     expect(page.get_by_label("Text")).to_have_value("Hello")
     expect(page.get_by_label("Receivers")).to_have_value("33639980004")
+
+
+@pytest.mark.browser
+@pytest.mark.on_embedded
+def test_a_person_hears_while_typing_that_it_cannot_be_counted(browser: Browser, program: Program):
+    page = open_send(browser, program, javascript=True)
+    receivers, counted = page.get_by_label("Receivers"), page.locator("#count")
+    page.get_by_label("Text").fill("Hello")
+    expect(counted).to_contain_text("5 characters")
+
+    # To type so much takes the browser a minute.
+    paste = "(field, text) => { field.value = text; }"
+    receivers.evaluate(paste, "33639980004\n" * 90_000)
+    receivers.dispatch_event("input")
+    expect(counted.get_by_role("alert")).to_contain_text("too much at once", timeout=30_000)
+    expect(counted).not_to_contain_text("5 characters")
+
+    receivers.evaluate(paste, "33639980004")
+    receivers.dispatch_event("input")
+    expect(counted).to_contain_text("5 characters", timeout=30_000)
+    expect(counted.get_by_role("alert")).to_have_count(0)
