@@ -23,8 +23,8 @@ from tests.carriers.contract import (
     ReportsOverHttp,
     make,
 )
+from tests.certificates import pem_for
 from tests.simulator_rig import unused_port
-from tests.smpp.certificates import pem_for
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The proxy nginx in front of a panel, with `deploy/nginx.conf` as its configuration."""
 
-import datetime
 import os
 import subprocess
 import time
@@ -11,11 +10,9 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import urllib3
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import others
+from tests.certificates import pem_for
 from tests.flows.conftest import ROOT
 from tests.simulator_rig import unused_port
 
@@ -45,8 +42,10 @@ class Nginx:
     def __init__(self, folder: Path, *, panel_url: str) -> None:
         self._logs = folder / "logs"
         self._logs.mkdir()
-        self._certificate, self._key = folder / "certificate.pem", folder / "key.pem"
-        self._make_certificate()
+        certificate, with_key = pem_for(NAME)
+        self._certificate, self._with_key = folder / "certificate.pem", folder / "with-key.pem"
+        self._certificate.write_text(certificate)
+        self._with_key.write_bytes(with_key)
         plain, encrypted = unused_port(), unused_port()
         (folder / "panel.conf").write_text(self._configured(panel_url, plain, encrypted))
         user = "user root;" if os.geteuid() == 0 else ""
@@ -104,31 +103,10 @@ class Nginx:
             "listen 443 ssl;": f"listen 127.0.0.1:{encrypted} ssl;",
             "listen [::]:443 ssl;": "",
             "/etc/ssl/panel.example.pem": str(self._certificate),
-            "/etc/ssl/private/panel.example.key": str(self._key),
+            "/etc/ssl/private/panel.example.key": str(self._with_key),
             "/var/log/nginx": str(self._logs),
             "127.0.0.1:8000": urlsplit(panel_url).netloc,
         }.items():
             assert deployed in configured
             configured = configured.replace(deployed, here)
         return configured
-
-    def _make_certificate(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-        now = datetime.datetime.now(datetime.UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        pem = serialization.Encoding.PEM
-        self._certificate.write_bytes(certificate.public_bytes(pem))
-        self._key.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )

@@ -14,8 +14,8 @@ from sms_accounts.carriers.base import OutcomeUnknown, Submit, TryLater
 from sms_accounts.carriers.smpp import phones
 from sms_accounts.carriers.smpp.carrier import Smpp
 from tests import others
+from tests.certificates import pem_for
 from tests.simulator_rig import wait_until
-from tests.smpp.certificates import pem_for
 from tests.smpp.rig import Box, fast_session, options_for
 from tests.smpp.smsc import PASSWORD
 

@@ -12,8 +12,8 @@ from sms_accounts.carriers.base import OutcomeUnknown, TryLater
 from sms_accounts.carriers.smpp.carrier import Smpp
 from sms_accounts.carriers.smpp.pdus import Address, Command
 from tests.carriers.contract import CarrierContract, GivesIds, make
+from tests.certificates import certificate_for
 from tests.simulator_rig import make_submit, unused_port, wait_until
-from tests.smpp.certificates import certificate_for
 from tests.smpp.rig import FAST, SOFT, Box, SmppRig, fast_session, options_for
 from tests.smpp.smsc import Smsc
 
