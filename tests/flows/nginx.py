@@ -3,9 +3,9 @@
 import os
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -37,7 +37,7 @@ http {{
 
 
 class Nginx:
-    """To be used in a `with`; `plain` and `https` ask it by the panel's name."""
+    """`plain` and `https` ask it by the panel's name, while it is running."""
 
     def __init__(self, folder: Path, *, panel_url: str) -> None:
         self._logs = folder / "logs"
@@ -62,28 +62,25 @@ class Nginx:
             **asked,
         )
 
-    def __enter__(self) -> Self:
-        command = [others.program("nginx"), "-c", str(self._configuration)]
+    @contextmanager
+    def running(self) -> Iterator[Self]:
         told = self._logs / "told.txt"
         with told.open("w") as written:
-            self._process = subprocess.Popen(command, stderr=written)
-        until = time.monotonic() + 20
-        while not self._answers():
-            assert self._process.poll() is None, told.read_text()
-            assert time.monotonic() < until, told.read_text()
-            time.sleep(0.1)
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _where: TracebackType | None,
-    ) -> None:
-        self.plain.close()
-        self.https.close()
-        self._process.terminate()
-        self._process.wait(20)
+            process = subprocess.Popen(
+                [others.program("nginx"), "-c", str(self._configuration)], stderr=written
+            )
+        try:
+            until = time.monotonic() + 20
+            while not self._answers():
+                assert process.poll() is None, told.read_text()
+                assert time.monotonic() < until, told.read_text()
+                time.sleep(0.1)
+            yield self
+        finally:
+            self.plain.close()
+            self.https.close()
+            process.terminate()
+            process.wait(20)
 
     def written(self) -> str:
         """Return all that stands in its logs."""
