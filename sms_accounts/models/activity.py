@@ -24,7 +24,7 @@ class Activity(models.Model):
     class Meta:
         verbose_name = _("activity")
         verbose_name_plural = _("activities")
-        indexes = [models.Index(fields=["account", "-id"], name="activity_of_account")]
+        indexes = [models.Index(fields=["account", "id"], name="activity_of_account")]
 
     def __str__(self) -> str:
         return self.action

@@ -204,8 +204,8 @@ class Alert(models.Model):
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
         indexes = [
-            models.Index(fields=["api_user", "-id"], name="alerts_of_api_user"),
-            models.Index(fields=["account", "-id"], name="alerts_of_account"),
+            models.Index(fields=["api_user", "id"], name="alerts_of_api_user"),
+            models.Index(fields=["account", "id"], name="alerts_of_account"),
             models.Index(
                 fields=["remind_at"],
                 condition=models.Q(remind_at__isnull=False),

@@ -104,8 +104,8 @@ class Batch(models.Model):
         verbose_name = _("batch")
         verbose_name_plural = _("batches")
         indexes = [
-            models.Index(fields=["account", "-id"], name="batches_of_account"),
-            models.Index(fields=["by", "-id"], name="batches_of_person"),
+            models.Index(fields=["account", "id"], name="batches_of_account"),
+            models.Index(fields=["by", "id"], name="batches_of_person"),
             models.Index(
                 fields=["due_at", "id"],
                 condition=models.Q(state="sending"),

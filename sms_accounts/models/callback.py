@@ -235,8 +235,8 @@ class Callback(models.Model):
                 condition=models.Q(done_at=None, given_up_at=None, replay__isnull=False),
                 name="callbacks_of_replay",
             ),
-            models.Index(fields=["account", "-id"], name="callbacks_of_account"),
-            models.Index(fields=["api_user", "-id"], name="callbacks_of_api_user"),
+            models.Index(fields=["account", "id"], name="callbacks_of_account"),
+            models.Index(fields=["api_user", "id"], name="callbacks_of_api_user"),
         ]
 
     def __str__(self) -> str:

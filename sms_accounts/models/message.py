@@ -104,11 +104,11 @@ class Submission(models.Model):
         verbose_name = _("submission")
         verbose_name_plural = _("submissions")
         indexes = [
-            models.Index(fields=["account", "-id"], name="submissions_of_account"),
-            models.Index(fields=["api_user", "-id"], name="submissions_of_api_user"),
+            models.Index(fields=["account", "id"], name="submissions_of_account"),
+            models.Index(fields=["api_user", "id"], name="submissions_of_api_user"),
             # Most have no tag, and cost nothing here.
             models.Index(
-                fields=["account", "tag", "-id"],
+                fields=["account", "tag", "id"],
                 condition=~models.Q(tag=""),
                 name="submissions_with_tag",
             ),
@@ -234,8 +234,8 @@ class Message(models.Model):
                 condition=models.Q(parked_at__isnull=False),
                 name="messages_parked",
             ),
-            models.Index(fields=["account", "-id"], name="messages_of_account"),
-            models.Index(fields=["msisdn", "account", "-id"], name="messages_to_msisdn_of_account"),
+            models.Index(fields=["account", "id"], name="messages_of_account"),
+            models.Index(fields=["msisdn", "account", "id"], name="messages_to_msisdn_of_account"),
         ]
 
     def __str__(self) -> str:

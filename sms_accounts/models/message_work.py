@@ -76,7 +76,7 @@ class MessageExport(MessageWork):
         verbose_name = _("CSV file of messages")
         verbose_name_plural = _("CSV files of messages")
         indexes = [
-            models.Index(fields=["account", "-id"], name="message_exports_of_account"),
+            models.Index(fields=["account", "id"], name="message_exports_of_account"),
             models.Index(
                 fields=["due_at", "id"],
                 condition=models.Q(state="working"),

@@ -32,7 +32,7 @@ class OptOut(models.Model):
                 fields=["account", "msisdn"], name="opt_out_once_per_account_and_number"
             )
         ]
-        indexes = [models.Index(fields=["account", "-id"], name="opt_outs_of_account")]
+        indexes = [models.Index(fields=["account", "id"], name="opt_outs_of_account")]
 
     def __str__(self) -> str:
         return f"+{self.msisdn}"

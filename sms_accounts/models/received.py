@@ -103,9 +103,9 @@ class Received(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["account", "-id"], name="received_of_account"),
-            models.Index(fields=["account", "msisdn", "-id"], name="received_of_msisdn"),
-            models.Index(fields=["api_user", "-id"], name="received_of_api_user"),
+            models.Index(fields=["account", "id"], name="received_of_account"),
+            models.Index(fields=["account", "msisdn", "id"], name="received_of_msisdn"),
+            models.Index(fields=["api_user", "id"], name="received_of_api_user"),
             models.Index(
                 fields=["received_at", "id"],
                 condition=models.Q(settled_at=None),

@@ -91,7 +91,7 @@ class Incident(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["account", "-id"],
+                fields=["account", "id"],
                 condition=models.Q(paused_at__isnull=False, released_at=None),
                 name="incidents_that_pause",
             )

@@ -141,13 +141,13 @@ class LedgerEntry(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["account", "-id"], name="ledger_of_account"),
-            models.Index(fields=["account", "api_user", "-id"], name="ledger_of_api_user"),
-            models.Index(fields=["wallet", "-id"], name="ledger_of_wallet"),
+            models.Index(fields=["account", "id"], name="ledger_of_account"),
+            models.Index(fields=["account", "api_user", "id"], name="ledger_of_api_user"),
+            models.Index(fields=["wallet", "id"], name="ledger_of_wallet"),
             # Without debits, which are nearly all of a ledger: the other kinds are found among
             # them, and what is paid for messages is not slowed down.
             models.Index(
-                fields=["account", "kind", "-id"],
+                fields=["account", "kind", "id"],
                 condition=~models.Q(kind="debit"),
                 name="ledger_but_debits",
             ),
