@@ -1,24 +1,43 @@
-"""Accounts, API users and purses that payments name are kept: the database sees to it."""
+"""What payments name is kept, and so is what was paid: the database sees to it."""
 
 from importlib import import_module
+from io import StringIO
 from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
 from sms_accounts import debits, submission
-from sms_accounts.models import Account, Activity, ApiUser, Submission, Wallet
+from sms_accounts.migrations._kept_rows import foreign_keys
+from sms_accounts.models import (
+    Account,
+    Activity,
+    ApiUser,
+    LedgerEntry,
+    Message,
+    Submission,
+    Wallet,
+)
 from tests.factories import make_account, make_api_user, make_message, make_order
 from tests.races import overlapping
 
-migration = import_module("sms_accounts.migrations.0061_who_has_paid_is_kept")
+MIGRATIONS = [
+    import_module(f"sms_accounts.migrations.{name}")
+    for name in ("0061_who_has_paid_is_kept", "0063_what_was_paid_is_kept")
+]
 
 on_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite asks for what is named at each row"
 )
-KEPT: dict[str, type[Model]] = {"apiuser": ApiUser, "account": Account, "wallet": Wallet}
+KEPT: dict[str, type[Model]] = {
+    "apiuser": ApiUser,
+    "account": Account,
+    "wallet": Wallet,
+    "submission": Submission,
+}
 
 
 def delete(kept: str, key: int | None) -> None:
@@ -69,7 +88,12 @@ class TestKept:
 
 
 def key_of(paid: Submission, kept: str) -> int | None:
-    return {"apiuser": paid.api_user_id, "account": paid.account_id, "wallet": paid.wallet_id}[kept]
+    return {
+        "apiuser": paid.api_user_id,
+        "account": paid.account_id,
+        "wallet": paid.wallet_id,
+        "submission": paid.pk,
+    }[kept]
 
 
 @on_postgresql
@@ -95,25 +119,62 @@ def test_a_user_is_kept_that_sends_while_it_is_deleted():
     assert ApiUser.objects.get().pk == Submission.objects.get().api_user_id
 
 
+@on_postgresql
+@pytest.mark.parametrize("named_by", [Message, LedgerEntry])
 @pytest.mark.django_db
-def test_goes_back_and_forth():
+def test_a_submission_is_kept_by_its_messages_and_by_its_entry_alone(named_by):
+    paid = make_message().submission
+    with transaction.atomic(), connection.cursor() as cursor:
+        # What names it otherwise goes first.
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for model in {Message, LedgerEntry} - {named_by}:
+            model._default_manager.filter(submission=paid)._raw_delete("default")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+    with pytest.raises(IntegrityError, match=r"The submission \d+ is kept: payments name it"):
+        delete_and_ask("submission", paid.pk)
+    # The books are no longer right.
+    transaction.set_rollback(True)
+
+
+@on_postgresql
+@pytest.mark.django_db
+def test_books_are_wrong_where_a_submission_is_missing():
+    message = make_message()
+    entry = LedgerEntry.objects.get(submission=message.submission)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        delete("submission", message.submission_id)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+    with pytest.raises(CommandError) as wrong:
+        call_command("check_books", stdout=StringIO())
+
+    assert f"submission of message {message.pk}: missing" in str(wrong.value)
+    assert f"submission of entry {entry.pk}: missing" in str(wrong.value)
+
+
+@pytest.mark.parametrize("migration", MIGRATIONS)
+@pytest.mark.django_db
+def test_goes_back_and_forth(migration):
+    columns = list(migration.KEPT.columns(apps))
+
     def constraints() -> list[int]:
-        return [
-            len(migration.foreign_keys(connection, table, column))
-            for table, column, _parent in migration._foreign_keys(apps)
-        ]
+        return [len(foreign_keys(connection, table, column)) for table, column, _parent in columns]
 
     is_postgresql = connection.vendor == "postgresql"
-    assert constraints() == [0 if is_postgresql else 1] * 7
+    kept, asked = [0 if is_postgresql else 1] * len(columns), [1] * len(columns)
+    assert constraints() == kept
 
     with connection.cursor() as cursor:
         editor = SimpleNamespace(connection=connection, execute=cursor.execute)
-        migration.ask_at_each(apps, editor)
-        assert constraints() == [1] * 7
-        migration.keep(apps, editor)
+        migration.KEPT.ask_at_each(apps, editor)
+        assert constraints() == asked
+        migration.KEPT.keep(apps, editor)
 
-    assert constraints() == [0 if is_postgresql else 1] * 7
+    assert constraints() == kept
     if is_postgresql:
-        key = make_message().submission.wallet_id
-        with pytest.raises(IntegrityError, match="payments name it"):
-            delete_and_ask("wallet", key)
+        paid = make_message().submission
+        for name in migration.KEPT.naming:
+            with pytest.raises(IntegrityError, match="payments name it"):
+                delete_and_ask(name, key_of(paid, name))

@@ -172,11 +172,14 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Message(models.Model):
     """A text on its way to one number."""
 
-    # As that of the submission; its index stands below.
+    # PostgreSQL is not asked for these two at each message, as above; see migration 0063 too.
+    # The index of the first stands below.
     account = models.ForeignKey(
         Account, models.PROTECT, related_name="messages", db_index=False, db_constraint=False
     )
-    submission = models.ForeignKey(Submission, models.PROTECT, related_name="messages")
+    submission = models.ForeignKey(
+        Submission, models.PROTECT, related_name="messages", db_constraint=False
+    )
     msisdn = models.CharField(_("receiver"), max_length=15)
     credits = CreditsField(_("credits"))
     state = models.CharField(_("state"), max_length=13, choices=State.choices, default=State.QUEUED)

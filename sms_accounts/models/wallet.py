@@ -74,8 +74,9 @@ class LedgerEntry(models.Model):
         QUOTA = "quota", _("Quota")
         TRANSFER = "transfer", _("Transfer")
 
-    # PostgreSQL is not asked for these three at each entry: it lets nobody delete them, see
-    # migration 0061. Indexes stand below, each with the key behind it.
+    # PostgreSQL is not asked for these three and the submission at each entry: it lets nobody
+    # delete them, see migrations 0061 and 0063. Indexes of the three stand below, each with the
+    # key behind it.
     account = models.ForeignKey(
         "Account",
         models.PROTECT,
@@ -98,7 +99,11 @@ class LedgerEntry(models.Model):
     credits = CreditsField(_("credits"))
     balance = CreditsField(_("balance after"))
     submission = models.ForeignKey(
-        "Submission", models.PROTECT, null=True, related_name="ledger_entries"
+        "Submission",
+        models.PROTECT,
+        null=True,
+        related_name="ledger_entries",
+        db_constraint=False,
     )
     # Debits have neither of these two, and cost their indexes nothing: they stand below too.
     message = models.ForeignKey(

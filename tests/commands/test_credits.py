@@ -240,9 +240,9 @@ class TestCheckBooks:
 
     def test_asks_the_database_as_often_for_many_as_for_few(self, django_assert_num_queries):
         make_api_user(quota=5)
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(14):
             self.check()
         for _ in range(5):
             submission.submit(make_order(make_api_user(quota=5)))
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(14):
             self.check()
