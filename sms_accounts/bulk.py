@@ -4,14 +4,14 @@ Django's own way makes an object of each row, asks every field about every value
 statement: where rows come thousands a second that is most of the work.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+import orjson
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -121,8 +121,7 @@ class Table:
         return stored
 
     def _told(self, stored: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-        names = self._json_names
-        return (*self._others, json.dumps([dict(zip(names, row, strict=True)) for row in stored]))
+        return (*self._others, _as_json(self._json_names, stored))
 
     # What is to be told of the columns, and how, is found out once: models do not change.
 
@@ -205,8 +204,7 @@ class Changes:
         if not told:
             return set()
         if connection.vendor == "postgresql":
-            names = self._json_names
-            stored = json.dumps([dict(zip(names, row, strict=True)) for row in told])
+            stored = _as_json(self._json_names, told)
             keys = array(row[0] for row in told)
             return {key for (key,) in ask(self._change_all, (stored, keys))()}
         with transaction.atomic():
@@ -257,6 +255,11 @@ class Changes:
         return f"UPDATE {self._model._meta.db_table} SET {columns} WHERE id = %s{conditions}"  # noqa: S608
 
 
+def _as_json(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    # Moments are written by it as well, and all of it in a fraction of what Python's own takes.
+    return orjson.dumps([dict(zip(names, row, strict=True)) for row in rows]).decode()
+
+
 def _column(field: "models.Field[Any, Any]") -> str:
     return connection.ops.quote_name(str(field.column))
 
@@ -268,15 +271,11 @@ def _conversion(field: "models.Field[Any, Any]") -> Convert:
         return _written_out
     if isinstance(field, models.DateTimeField):
         if connection.vendor == "postgresql":
-            return _iso_time
+            return _as_it_is
         return connection.ops.adapt_datetimefield_value
     if isinstance(field, models.DurationField):
         return _iso_duration if connection.vendor == "postgresql" else _microseconds
     return _as_it_is
-
-
-def _iso_time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
 
 
 def _iso_duration(duration: timedelta | None) -> str | None:
