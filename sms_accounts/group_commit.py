@@ -84,7 +84,7 @@ class Group(Generic[Item, Outcome]):
 
     async def take_from(self, item: Item, outbox: "Outbox") -> Outcome:
         """Do what `take` does for a coroutine; the storing is done by a thread of its own."""
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stored = outbox.future()
         mine: _Waiting[Item, Outcome] = _Waiting(item, lambda: outbox.put(stored))
         if self._is_first(mine):
             self._thread.submit(self._store_all)
@@ -157,6 +157,11 @@ class Outbox:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._done: list[asyncio.Future[None]] = []
+
+    def future(self) -> "asyncio.Future[None]":
+        """Return what a coroutine of the loop can wait for."""
+        # Not by asking which loop is running: that asks the system for the process each time.
+        return self._loop.create_future()
 
     def put(self, future: "asyncio.Future[None]") -> None:
         self._done.append(future)
