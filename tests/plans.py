@@ -19,6 +19,11 @@ def plan_of(rows: QuerySet[Any], *, may_sort: bool = False) -> str:
         return rows.explain()
 
 
+def sorts(plan: str) -> bool:
+    """Say whether rows are put in order after they were found."""
+    return "Sort" in plan or "TEMP B-TREE" in plan
+
+
 def plan_of_statement(sql: str, parameters: Sequence[Any]) -> str:
     """Return the plan of a statement that Django did not write."""
     explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
