@@ -90,13 +90,11 @@ def _submissions() -> Iterable[dict[str, object]]:
 def _without_submission() -> Iterable[dict[str, object]]:
     # No foreign key looks for it on PostgreSQL, see migration 0063.
     submission = Submission.objects.filter(pk=OuterRef("submission_id"))
-    for pk in (
-        Message.objects.exclude(Exists(submission)).order_by("pk").values_list("pk", flat=True)
-    ):
-        yield _difference(f"submission of message {pk}", "missing", "there")
     paid = LedgerEntry.objects.exclude(submission=None)
-    for pk in paid.exclude(Exists(submission)).order_by("pk").values_list("pk", flat=True):
-        yield _difference(f"submission of entry {pk}", "missing", "there")
+    for what, rows in (("message", Message.objects.all()), ("entry", paid)):
+        alone = rows.filter(~Exists(submission)).order_by("pk")
+        for pk in alone.values_list("pk", flat=True):
+            yield _difference(f"submission of {what} {pk}", "missing", "there")
 
 
 def _added(rows: QuerySet[Any, Any]) -> Coalesce:
