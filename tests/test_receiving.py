@@ -14,7 +14,7 @@ from sms_accounts import carrier_accounts, received_posts, receiving, replies, r
 from sms_accounts.carriers.smpp import texts
 from sms_accounts.models import Message, Received, ReceivedPost, Submission
 from tests.factories import MSISDN, make_account, make_http_carrier, make_smpp_carrier
-from tests.plans import plan_of
+from tests.plans import plan_of, to_others
 from tests.replied import NUMBER, came, came_by_smpp, make_number, make_sent, make_user, part
 from tests.smpp.test_phones import from_phone
 
@@ -297,6 +297,8 @@ class TestOwner:
             assert came(receiver=number).account is None
 
     def test_is_found_by_an_index(self, user):
+        make_sent(user)
+        to_others(Message.objects.get())
         latest = Message.objects.filter(msisdn=MSISDN).order_by("-id")[:100]
 
         assert "messages_to_msisdn" in plan_of(latest, may_sort=True)

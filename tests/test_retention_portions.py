@@ -17,6 +17,7 @@ from sms_accounts import (
     tasks,
 )
 from sms_accounts.models import (
+    AddressUse,
     ApiUser,
     Message,
     State,
@@ -25,7 +26,7 @@ from sms_accounts.models import (
 from sms_accounts.models.message import MessageQuerySet
 from tests.ended import DAYS, GONE, age, kept_for, left_of, make_ended
 from tests.factories import MSISDN, make_api_user, make_order
-from tests.plans import plan_of, sorts
+from tests.plans import analyze, plan_of, sorts
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +120,12 @@ class TestQueries:
         make_ended(user)
         user.keeps_no_texts = True
         user.save(update_fields=["keeps_no_texts"])
+        # Nearly all addresses are of today.
+        AddressUse.objects.bulk_create(
+            AddressUse(api_user=user, address=f"2001:db8::{number}", accepted_at=timezone.now())
+            for number in range(300)
+        )
+        analyze(AddressUse)
 
         looked_at = list(retention._old(timezone.now()))
 
