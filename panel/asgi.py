@@ -16,12 +16,12 @@ from panel.wsgi import application as pages
 # Only now are there settings and models.
 from django.conf import settings
 
-from panel.answers import Send, kept
+from panel.answers import IN_SCOPE, kept, while_wanted
+from panel.client import Client, Receive, Send
 from panel.request_bodies import (
     LONGEST_WAIT,
     NO_BODY,
     Body,
-    Receive,
     TooSlow,
     has_body,
     whole,
@@ -53,7 +53,7 @@ class Application:
     def __init__(self) -> None:
         # Their types of a request differ in what they call optional.
         django: Any = pages
-        self._pages: Any = WSGIMiddleware(django, workers=settings.WEB_THREADS)
+        self._pages: Any = WSGIMiddleware(while_wanted(django), workers=settings.WEB_THREADS)
         self._paths = {f"/{path}" for path in (PATH, SHORT_PATH)}
         self._at_once: AtOnce | None = None
 
@@ -63,26 +63,26 @@ class Application:
             return
         named = dict(scope["headers"])
         if not has_body(named):
-            await self._answer(scope, named, NO_BODY, send)
+            await self._answer(scope, named, NO_BODY, Client(receive, send))
             return
         # Whoever went away in the middle of a request waits for no answer.
         with suppress(ConnectionResetError):
             try:
                 async with whole(receive) as body:
-                    await self._answer(scope, named, body, send)
+                    await self._answer(scope, named, body, Client(receive, send))
             except TooSlow:
                 await _write(_TOO_SLOW, send)
 
     async def _answer(
-        self, scope: Scope, named: dict[bytes, bytes], body: Body, send: Send
+        self, scope: Scope, named: dict[bytes, bytes], body: Body, client: Client
     ) -> None:
         if scope["path"] in self._paths:
             is_form = _has_short_form(scope, named)
             if is_form or scope["method"] == "GET":
                 form = body.content() if is_form else b""
                 if response := await self._answered(scope, named, form):
-                    return await _write(response, send)
-        return await self._ask_django(scope, body.receive, send)
+                    return await _write(response, client.send)
+        return await self._ask_django(scope, body, client)
 
     async def _answered(
         self, scope: Scope, named: dict[bytes, bytes], form: bytes
@@ -105,13 +105,13 @@ class Application:
             log.exception("http2sms_failed")
             return 500, {"Content-Type": "text/plain; charset=utf-8"}, b"Server error\n"
 
-    async def _ask_django(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _ask_django(self, scope: Scope, body: Body, client: Client) -> None:
         if not scope["query_string"].isascii():
             # WSGI has room for it, the way there has not.
             quoted = quote_from_bytes(scope["query_string"], safe=_ASCII).encode()
             scope = {**scope, "query_string": quoted}
-        async with kept(send) as take:
-            await self._pages(scope, receive, take)
+        async with kept(client) as answer:
+            await self._pages({**scope, IN_SCOPE: answer}, body.receive, answer.take)
 
 
 def _has_short_form(scope: Scope, named: dict[bytes, bytes]) -> bool:

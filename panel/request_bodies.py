@@ -8,16 +8,15 @@ its connection broke, and not why.
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO
 
 from django.core.exceptions import RequestDataTooBig
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
+from panel.client import Message, Receive
 
 # More than any form takes: a form says itself of a file that it is too large.
 LONGEST = 16 * 1024 * 1024
