@@ -62,7 +62,12 @@ class Web:
         received = [{"type": "http.request", "body": body, "more_body": is_cut}]
 
         async def receive():
-            return received.pop(0) if received else {"type": "http.disconnect"}
+            if received:
+                return received.pop(0)
+            if not is_cut:
+                # The client waits for its answer.
+                await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
 
         async def send(message):
             sent.append(message)
